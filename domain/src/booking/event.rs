@@ -1,0 +1,54 @@
+//! What happened to a booking. Stored for ever: add a version and an upcaster, never change one.
+
+use chrono::{DateTime, Utc};
+use cqrs_es::DomainEvent;
+use serde::{Deserialize, Serialize};
+
+use crate::{BookingId, Money, ShowId, UserId, show::TicketLine};
+
+/// A fact in a booking's stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum BookingEvent {
+    /// The tickets are the attendee's. The first event of a booking that is free of charge; it carries everything,
+    /// so that a consumer needs no other event to know what was sold to whom.
+    BookingConfirmed {
+        /// Which booking.
+        booking_id: BookingId,
+        /// For which show.
+        event_id: ShowId,
+        /// Whose.
+        user_id: UserId,
+        /// What was taken.
+        tickets: Vec<TicketLine>,
+        /// What it costs.
+        total: Money,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The tickets were given back.
+    BookingCancelled {
+        /// Which booking.
+        booking_id: BookingId,
+        /// For which show.
+        event_id: ShowId,
+        /// Whose.
+        user_id: UserId,
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+impl DomainEvent for BookingEvent {
+    fn event_type(&self) -> String {
+        match self {
+            Self::BookingConfirmed { .. } => "BookingConfirmed",
+            Self::BookingCancelled { .. } => "BookingCancelled",
+        }
+        .to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "1".to_owned()
+    }
+}

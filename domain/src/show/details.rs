@@ -1,0 +1,120 @@
+//! What a host says about a show, and when it takes place.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{Description, Invalid, TimeZone, Title, Venue};
+
+/// What a host says about a show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShowDetails {
+    /// What it is called.
+    pub title: Title,
+    /// What it is about.
+    pub description: Option<Description>,
+    /// Where it takes place.
+    pub venue: Option<Venue>,
+    /// When it takes place and when it is sold.
+    #[serde(flatten)]
+    pub schedule: Schedule,
+    /// The zone that people at the venue live in.
+    pub time_zone: TimeZone,
+}
+
+/// When a show takes place, and when its tickets are sold. Ends after it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Schedule {
+    /// Doors.
+    pub start_date_time: DateTime<Utc>,
+    /// The end.
+    pub end_date_time: DateTime<Utc>,
+    /// No ticket before this time.
+    pub sales_start: Option<DateTime<Utc>>,
+    /// No ticket from this time on.
+    pub sales_end: Option<DateTime<Utc>>,
+}
+
+/// Times that do not fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// The end is not after the start.
+    #[error("must be after startDateTime")]
+    EndsBeforeItStarts,
+    /// Shorter than five minutes.
+    #[error("must be at least 5 minutes after startDateTime")]
+    TooShort,
+    /// Longer than fourteen days.
+    #[error("must be at most 14 days after startDateTime")]
+    TooLong,
+    /// The sale ends before it starts.
+    #[error("must be after salesStart")]
+    SalesEndBeforeTheyStart,
+    /// The sale starts when the show is over.
+    #[error("must be before endDateTime")]
+    SalesStartAfterTheEnd,
+}
+
+impl Schedule {
+    const SHORTEST: TimeDelta = TimeDelta::minutes(5);
+    const LONGEST: TimeDelta = TimeDelta::days(14);
+
+    /// Checks that the times fit together.
+    ///
+    /// # Errors
+    /// They do not.
+    pub fn parse(
+        start_date_time: DateTime<Utc>,
+        end_date_time: DateTime<Utc>,
+        sales_start: Option<DateTime<Utc>>,
+        sales_end: Option<DateTime<Utc>>,
+    ) -> Result<Self, ScheduleError> {
+        let length = end_date_time - start_date_time;
+        if length <= TimeDelta::zero() {
+            return Err(ScheduleError::EndsBeforeItStarts);
+        }
+        if length < Self::SHORTEST {
+            return Err(ScheduleError::TooShort);
+        }
+        if length > Self::LONGEST {
+            return Err(ScheduleError::TooLong);
+        }
+        if sales_start.is_some_and(|start| start >= end_date_time) {
+            return Err(ScheduleError::SalesStartAfterTheEnd);
+        }
+        if let (Some(start), Some(end)) = (sales_start, sales_end)
+            && end <= start
+        {
+            return Err(ScheduleError::SalesEndBeforeTheyStart);
+        }
+        Ok(Self { start_date_time, end_date_time, sales_start, sales_end })
+    }
+}
+
+/// Tickets in all, 1 to 1,000,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity(u32);
+
+impl Capacity {
+    /// Most tickets of a show.
+    pub const MAX: u32 = 1_000_000;
+
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// Zero, negative, or more than [`Self::MAX`].
+    pub fn parse(tickets: i64) -> Result<Self, Invalid> {
+        u32::try_from(tickets)
+            .ok()
+            .filter(|tickets| (1..=Self::MAX).contains(tickets))
+            .map(Self)
+            .ok_or_else(|| Invalid(format!("must be from 1 to {}", Self::MAX)))
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn tickets(self) -> u32 {
+        self.0
+    }
+}

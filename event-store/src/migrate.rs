@@ -1,0 +1,17 @@
+//! The tables of the write database, embedded in the binary.
+
+use std::{borrow::Cow, sync::LazyLock};
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+const FILES: [(i64, &str, &str); 2] = [
+    (1, "event store", include_str!("../../migrations/write/0001_event_store.sql")),
+    (2, "accounts", include_str!("../../migrations/write/0002_accounts.sql")),
+];
+
+pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let migrations = FILES.map(|(version, description, sql)| {
+        Migration::new(version, description.into(), MigrationType::Simple, sql.into(), false)
+    });
+    Migrator { migrations: Cow::Owned(migrations.into()), ..Migrator::DEFAULT }
+});

@@ -1,0 +1,89 @@
+//! Receipts: a command that has an id takes effect at most once (invariant I2).
+//!
+//! A receipt is written in the append's own transaction. It holds places in streams only; the answer is rebuilt from
+//! them.
+
+use chrono::TimeDelta;
+use sqlx::{PgConnection, Row};
+
+use crate::{EventStore, StreamPosition};
+
+/// What a command is recognised by: a keyed hash of caller, route and idempotency key, or of an event and a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandId(pub [u8; 32]);
+
+/// The receipt to be written with an append.
+#[derive(Debug, Clone)]
+pub struct NewReceipt {
+    /// The command's id.
+    pub command_id: CommandId,
+    /// A keyed hash of what was asked, so that the same id with another body is noticed.
+    pub body_hash: [u8; 32],
+    /// How long it is kept; for ever if nothing is said.
+    pub lifetime: Option<TimeDelta>,
+}
+
+/// The receipt of an earlier command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// A keyed hash of what was asked.
+    pub body_hash: [u8; 32],
+    /// Where the streams stood after it; the one that the answer shows comes first.
+    pub outcome: Vec<StreamPosition>,
+}
+
+impl EventStore {
+    /// The receipt of a command that succeeded before.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn receipt(&self, command_id: CommandId) -> Result<Option<Receipt>, sqlx::Error> {
+        let row = sqlx::query(
+            "select body_hash, outcome from receipts
+             where command_id = $1 and (expires_at is null or expires_at > clock_timestamp())",
+        )
+        .bind(command_id.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| {
+            let body_hash: Vec<u8> = row.try_get("body_hash")?;
+            let outcome: sqlx::types::Json<Vec<StreamPosition>> = row.try_get("outcome")?;
+            let body_hash = body_hash.try_into().map_err(|_| sqlx::Error::Decode("body_hash".into()))?;
+            Ok(Receipt { body_hash, outcome: outcome.0 })
+        })
+        .transpose()
+    }
+}
+
+/// Writes receipts in the order of their ids; answers with the ids that have a receipt already.
+pub(crate) async fn write_in_tx(
+    tx: &mut PgConnection,
+    mut receipts: Vec<(&NewReceipt, String)>,
+) -> Result<Vec<CommandId>, sqlx::Error> {
+    receipts.sort_by_key(|(receipt, _)| receipt.command_id);
+    let ids: Vec<Vec<u8>> = receipts.iter().map(|(r, _)| r.command_id.0.to_vec()).collect();
+    let hashes: Vec<Vec<u8>> = receipts.iter().map(|(r, _)| r.body_hash.to_vec()).collect();
+    let outcomes: Vec<&str> = receipts.iter().map(|(_, outcome)| outcome.as_str()).collect();
+    let seconds: Vec<Option<i64>> =
+        receipts.iter().map(|(r, _)| r.lifetime.map(|lifetime| lifetime.num_seconds())).collect();
+    let written: Vec<Vec<u8>> = sqlx::query_scalar(
+        "insert into receipts (command_id, body_hash, outcome, expires_at)
+         select command_id, body_hash, outcome::json, clock_timestamp() + make_interval(secs => seconds)
+         from unnest($1::bytea[], $2::bytea[], $3::text[], $4::bigint[])
+              with ordinality as receipt (command_id, body_hash, outcome, seconds, place)
+         order by place
+         on conflict (command_id) do update
+             set body_hash = excluded.body_hash, outcome = excluded.outcome,
+                 created_at = excluded.created_at, expires_at = excluded.expires_at
+             where receipts.expires_at <= clock_timestamp()
+         returning command_id",
+    )
+    .bind(&ids)
+    .bind(&hashes)
+    .bind(&outcomes)
+    .bind(&seconds)
+    .fetch_all(tx)
+    .await?;
+    let repeated = receipts.iter().map(|(r, _)| r.command_id).filter(|id| !written.contains(&id.0.to_vec()));
+    Ok(repeated.collect())
+}

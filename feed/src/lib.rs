@@ -1,0 +1,20 @@
+//! The way from the outbox to whoever follows the events, and the one place that knows Kafka.
+//!
+//! - [`Relay`]: outbox → event log → Kafka, by one leader at a time.
+//! - [`Source`]: what consumers read, Kafka or the event log itself, behind one type.
+//! - [`topics`]: the topics and how an event looks in them (CloudEvents, binary mode).
+//!
+//! Architecture invariant: this crate knows no HTTP, no read model and no rule. It hands on what the event store holds.
+
+mod cloud_event;
+mod kafka_source;
+mod log_source;
+mod publisher;
+mod relay;
+mod source;
+pub mod topics;
+
+pub use cloud_event::MalformedRecord;
+pub use publisher::PublishError;
+pub use relay::{Relay, RelayState};
+pub use source::{Batch, Source, SourceError};

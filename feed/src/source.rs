@@ -1,0 +1,99 @@
+//! What consumers of events read: Kafka, or the event log itself. Both behave alike.
+
+use event_store::{EventStore, event_log::LoggedEvent};
+use rdkafka::error::KafkaError;
+
+use crate::{kafka_source::KafkaSource, log_source::LogSource};
+
+/// Most events that a consumer gets at once.
+pub(crate) const MAX_BATCH: usize = 500;
+
+/// Where a consumer's events come from.
+#[derive(Debug)]
+pub enum Source {
+    /// The event log, in global order.
+    Log(LogSource),
+    /// Kafka, in the order of each key.
+    Kafka(Box<KafkaSource>),
+}
+
+/// Some events, and what to remember once they are dealt with.
+#[derive(Debug)]
+pub struct Batch {
+    /// Each stream's events in sequence, apart from duplicates. Personal data sealed.
+    pub events: Vec<LoggedEvent>,
+    /// From the event log: every event up to this place is in this batch or an earlier one. To be kept by the
+    /// consumer, in the transaction that deals with the events.
+    pub checkpoint: Option<i64>,
+}
+
+/// Why no events came.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The event log cannot be read.
+    #[error("the event log cannot be read")]
+    Log(#[from] sqlx::Error),
+    /// Kafka cannot be read.
+    #[error("Kafka cannot be read")]
+    Kafka(#[from] KafkaError),
+}
+
+impl Source {
+    /// Follows the event log from a checkpoint on.
+    #[must_use]
+    pub fn log(store: EventStore, stream_types: &'static [&'static str], checkpoint: i64) -> Self {
+        Self::Log(LogSource::new(store, stream_types, checkpoint))
+    }
+
+    /// Follows Kafka as a member of the consumer group `boxoffice-<consumer>`. A group that never read before first
+    /// catches up from the event log, from the checkpoint on.
+    ///
+    /// # Errors
+    /// The brokers cannot be asked.
+    pub async fn kafka(
+        brokers: &str,
+        consumer: &str,
+        store: EventStore,
+        stream_types: &'static [&'static str],
+        checkpoint: i64,
+    ) -> Result<Self, SourceError> {
+        let source = KafkaSource::new(brokers, consumer, store, stream_types, checkpoint).await?;
+        Ok(Self::Kafka(Box::new(source)))
+    }
+
+    /// The next events; waits until there are some. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// See [`SourceError`]; ask again.
+    pub async fn next(&mut self) -> Result<Batch, SourceError> {
+        match self {
+            Self::Log(log) => Ok(log.next().await?),
+            Self::Kafka(kafka) => kafka.next().await,
+        }
+    }
+
+    /// The events of the last batch are dealt with: they need not come again.
+    ///
+    /// # Errors
+    /// Kafka does not take the offsets; they will come again, and be duplicates.
+    pub fn done(&mut self) -> Result<(), SourceError> {
+        match self {
+            Self::Log(_) => Ok(()),
+            Self::Kafka(kafka) => Ok(kafka.done()?),
+        }
+    }
+
+    /// The events of the last batch were not dealt with: they are to come again.
+    ///
+    /// # Errors
+    /// Kafka does not take the way back.
+    pub fn again(&mut self) -> Result<(), SourceError> {
+        match self {
+            Self::Log(log) => {
+                log.again();
+                Ok(())
+            }
+            Self::Kafka(kafka) => Ok(kafka.again()?),
+        }
+    }
+}
