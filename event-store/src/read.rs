@@ -68,6 +68,14 @@ impl EventStore {
         Ok(read)
     }
 
+    /// The database's time.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn now(&self) -> Result<DateTime<Utc>, sqlx::Error> {
+        sqlx::query_scalar("select clock_timestamp()").fetch_one(self.pool()).await
+    }
+
     /// One whole stream.
     ///
     /// # Errors

@@ -1,0 +1,49 @@
+//! `DELETE /api/v1/bookings/{id}`: gives a booking's tickets back.
+
+use axum::{extract::State, response::Response};
+use domain::{BookingId, booking::Booking, user::Role};
+use event_store::{CommandContext, Metadata};
+use platform::{
+    Problem,
+    http::{PathId, RequestId},
+};
+
+use crate::{CommandApi, answers, callers::Member, idempotency::NotDone, refusals, show_writers::TicketOrder};
+
+/// Cancels a booking
+///
+/// Its tickets are free at once. Cancelling again does nothing.
+#[utoipa::path(
+    delete, path = "/api/v1/bookings/{id}", tag = "Bookings", security(("bearer" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The booking")),
+    responses(
+        (status = 204, description = "Cancelled"),
+        (status = "4XX", description = "`not-found`, `forbidden`, …", body = contract::Problem,
+         content_type = "application/problem+json"),
+        (status = "5XX", description = "Try again", body = contract::Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn cancel_booking(
+    State(api): State<CommandApi>,
+    member: Member,
+    request_id: RequestId,
+    PathId(booking_id): PathId<BookingId>,
+) -> Result<Response, Problem> {
+    let loaded = api.store.load::<Booking>(&booking_id.to_string()).await;
+    let (booking, _) = loaded.map_err(|error| refusals::read(&error))?;
+    let placed = booking.placed().ok_or_else(Problem::not_found)?;
+    if placed.user_id != member.id && member.role != Role::Admin {
+        return Err(Problem::forbidden("This booking is somebody else's."));
+    }
+    let metadata = Metadata {
+        actor: Some(member.id.to_string()),
+        correlation_id: Some(request_id.to_string()),
+        ..Metadata::default()
+    };
+    let order = TicketOrder::Cancel { booking_id };
+    let context = CommandContext { metadata, receipt: None };
+    let cancelled = api.show_writers.submit(placed.event_id, order, context).await;
+    let cancelled = cancelled.map_err(refusals::tickets).map_err(NotDone::without_receipt)?;
+    Ok(answers::no_content(&cancelled.written))
+}

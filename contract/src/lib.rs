@@ -1,0 +1,37 @@
+//! The shapes of the HTTP contract: what both edges answer with, in one place.
+//!
+//! Architecture invariant: shapes only. No rule, no storage, no HTTP framework; `domain`'s types and the rows of the
+//! read models are converted into these by hand, each in one place.
+
+mod booking;
+mod consistency_token;
+mod event;
+mod list;
+mod notification;
+mod problem;
+mod user;
+
+pub use booking::{Booking, BookingTicket};
+pub use consistency_token::{ConsistencyToken, MalformedToken, StreamPoint};
+pub use event::{Event, TicketType};
+pub use list::List;
+pub use notification::Notification;
+pub use problem::{Problem, ProblemField};
+pub use user::{Session, User};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Everything that a successful command wrote; see [`ConsistencyToken`].
+pub const CONSISTENCY_TOKEN_HEADER: &str = "consistency-token";
+
+/// An amount of money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Money {
+    /// Minor units: cents of a euro, whole yen.
+    #[schema(example = 2500)]
+    pub amount: i64,
+    /// ISO 4217.
+    #[schema(example = "EUR")]
+    pub currency: String,
+}
