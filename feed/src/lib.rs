@@ -15,6 +15,7 @@ mod source;
 pub mod topics;
 
 pub use cloud_event::MalformedRecord;
+pub use log_source::LogSource;
 pub use publisher::PublishError;
 pub use relay::{Relay, RelayState};
 pub use source::{Batch, Source, SourceError};

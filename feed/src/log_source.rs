@@ -20,7 +20,9 @@ pub struct LogSource {
 }
 
 impl LogSource {
-    pub(crate) fn new(
+    /// From a checkpoint on.
+    #[must_use]
+    pub fn new(
         store: EventStore,
         stream_types: &'static [&'static str],
         checkpoint: i64,
@@ -39,7 +41,10 @@ impl LogSource {
     }
 
     /// What there is now; nothing at the end of the log.
-    pub(crate) async fn read(&mut self) -> Result<Option<Batch>, sqlx::Error> {
+    ///
+    /// # Errors
+    /// The event log cannot be read.
+    pub async fn read(&mut self) -> Result<Option<Batch>, sqlx::Error> {
         let page = self.store.read_log(self.cursor, MAX_BATCH as i64, self.stream_types).await?;
         if page.up_to == self.cursor {
             return Ok(None);

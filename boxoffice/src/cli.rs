@@ -1,0 +1,70 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+/// Sells tickets to events without ever overselling, and can prove it.
+#[derive(Debug, Parser)]
+#[command(name = "boxoffice", version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Settings are environment variables: `boxoffice settings` lists them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs every role in this process, on an embedded PostgreSQL unless DATABASE_URL is set
+    Up {
+        /// Fills an empty box office with a few events and bookings
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Serves commands over HTTP: everything but GET
+    CommandApi,
+    /// Serves queries over HTTP: GET
+    QueryApi,
+    /// Moves events from the outbox into the event log and on to Kafka; one process at a time leads
+    Relay,
+    /// Keeps the read models up to date
+    Projector,
+    /// Creates or updates the tables of both databases, and the topics if KAFKA_BROKERS is set
+    Migrate,
+    /// Rebuilds a read model from the event log, beside the live one, and puts it in its place
+    Replay {
+        /// users, events, bookings or notifications
+        projection: String,
+    },
+    /// Looks after administrators
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
+    /// Lists all settings: environment variables, defaults, meanings
+    Settings,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Creates an administrator; prints a password unless one comes on the standard input
+    Create {
+        /// What they sign in with
+        #[arg(long)]
+        email: String,
+        /// What they are called
+        #[arg(long, default_value = "Administrator")]
+        name: String,
+        /// Reads the password from the first line of the standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+/// One paragraph a setting.
+pub(crate) fn print_settings() {
+    for setting in platform::config::settings() {
+        println!("{}", setting.name);
+        println!("    {}", setting.meaning);
+        let default = setting.default.unwrap_or("none");
+        println!("    allowed: {}; default: {default}", setting.allowed);
+    }
+}

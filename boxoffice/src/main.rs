@@ -1,0 +1,55 @@
+//! The one binary of Boxoffice: every role as a subcommand, and `up`, which runs them all.
+
+mod admin;
+mod cli;
+mod databases;
+mod demo;
+mod migrate;
+mod replay;
+mod roles;
+mod run;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use platform::{Config, Shutdown, telemetry};
+
+use crate::cli::{AdminCommand, Cli, Command};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match start(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("boxoffice: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start(cli: Cli) -> anyhow::Result<()> {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("another TLS provider was installed first"))?;
+    if let Command::Settings = cli.command {
+        cli::print_settings();
+        return Ok(());
+    }
+    let config = Config::load()?;
+    telemetry::init(&config)?;
+    let shutdown = Shutdown::new();
+    match cli.command {
+        Command::Up { demo } => up::up(config, demo, shutdown).await,
+        Command::CommandApi => run::role(roles::command_api, config, shutdown).await,
+        Command::QueryApi => run::role(roles::query_api, config, shutdown).await,
+        Command::Relay => run::role(roles::relay, config, shutdown).await,
+        Command::Projector => run::role(roles::projector, config, shutdown).await,
+        Command::Migrate => migrate::migrate(&config).await,
+        Command::Replay { projection } => replay::replay(&config, &projection).await,
+        Command::Admin { command: AdminCommand::Create { email, name, password_stdin } } => {
+            admin::create(&config, &email, &name, password_stdin).await
+        }
+        Command::Settings => Ok(()),
+    }
+}

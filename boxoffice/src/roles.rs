@@ -1,0 +1,136 @@
+//! What each role is made of: its routes, its health checks, its work.
+
+use axum::Router;
+use command_api::{CommandApi, signing_keys::SigningKey};
+use feed::{Relay, RelayState};
+use futures::future::BoxFuture;
+use platform::{
+    Config, Shutdown,
+    health::Check,
+    postgres::{self, PoolOptions},
+    tokens::TokenChecker,
+};
+use projector::{Projector, READ_SCHEMA};
+use query_api::QueryApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::databases::Databases;
+
+/// A role, ready to run.
+pub(crate) struct Role {
+    pub(crate) name: &'static str,
+    /// Its part of the API, if it has one.
+    pub(crate) api: Option<OpenApiRouter>,
+    pub(crate) checks: Vec<Check>,
+    /// What it does besides answering requests.
+    pub(crate) work: Option<BoxFuture<'static, ()>>,
+}
+
+pub(crate) async fn command_api(
+    config: &Config,
+    databases: &Databases,
+    _: &Shutdown,
+) -> anyhow::Result<Role> {
+    let pool = databases.write_pool("boxoffice command-api").await?;
+    let store = databases.store(pool.clone()).await?;
+    let signing_key = SigningKey::load_or_make(&store, config.jwt_key.as_ref()).await?;
+    let api = CommandApi::new(store, TokenChecker::new(pool.clone()), signing_key);
+    Ok(Role {
+        name: "command-api",
+        api: Some(command_api::router(api)),
+        checks: vec![postgres::ready("write database", &pool)],
+        work: None,
+    })
+}
+
+pub(crate) async fn query_api(_: &Config, databases: &Databases, _: &Shutdown) -> anyhow::Result<Role> {
+    let read = databases.read_pool("boxoffice query-api", READ_SCHEMA, true).await?;
+    let options = PoolOptions {
+        max_connections: AUDIT_CONNECTIONS,
+        application_name: "boxoffice query-api audit",
+        search_path: None,
+        read_only: true,
+    };
+    let write = postgres::connect(&databases.write_url, options).await?;
+    let store = databases.store_unchecked(write.clone());
+    let api = QueryApi::new(read.clone(), store, TokenChecker::new(write.clone()));
+    Ok(Role {
+        name: "query-api",
+        api: Some(query_api::router(api)),
+        checks: vec![
+            postgres::ready("read database", &read),
+            postgres::ready("write database for audits", &write),
+        ],
+        work: None,
+    })
+}
+
+/// Audits and token keys need few connections to the write database.
+const AUDIT_CONNECTIONS: u32 = 4;
+
+pub(crate) async fn relay(
+    config: &Config,
+    databases: &Databases,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Role> {
+    let pool = databases.write_pool("boxoffice relay").await?;
+    let store = databases.store(pool).await?;
+    let holder = format!("process {}", std::process::id());
+    let relay = Relay::new(store, config.kafka_brokers.clone(), holder);
+    let state = relay.state();
+    let check = Check::new("relay", move || {
+        let state = state.borrow().clone();
+        async move {
+            match state {
+                RelayState::Leading | RelayState::Standby => Ok(()),
+                RelayState::Starting => Err("has not asked for the lead yet".to_owned()),
+                RelayState::Failing(_) => Err("is failing; its log says why".to_owned()),
+            }
+        }
+    });
+    let work = Box::pin(relay.run(shutdown.token().clone()));
+    Ok(Role { name: "relay", api: None, checks: vec![check], work: Some(work) })
+}
+
+pub(crate) async fn projector(
+    config: &Config,
+    databases: &Databases,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Role> {
+    let read = databases.projector_pool().await?;
+    let write = databases.write_pool("boxoffice projector").await?;
+    let store = databases.store(write).await?;
+    let projector = Projector::new(read, store, config.kafka_brokers.clone());
+    let state = projector.state();
+    let check = Check::new("projector", move || {
+        let failing: Vec<&str> = state.borrow().keys().copied().collect();
+        async move {
+            if failing.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("cannot go on with: {}; its log says why", failing.join(", ")))
+            }
+        }
+    });
+    let work = Box::pin(projector.run(shutdown.token().clone()));
+    Ok(Role { name: "projector", api: None, checks: vec![check], work: Some(work) })
+}
+
+/// Everything that HTTP answers for these roles: their routes, the document of all routes, health.
+pub(crate) fn router(roles: &mut [Role], shutdown: &Shutdown) -> Router {
+    let mut api = OpenApiRouter::with_openapi(query_api::document_base());
+    let mut checks = vec![Check::not_stopping(shutdown)];
+    let mut answers_queries = false;
+    for role in roles {
+        answers_queries |= role.name == "query-api";
+        checks.append(&mut role.checks);
+        if let Some(routes) = role.api.take() {
+            api = api.merge(routes);
+        }
+    }
+    let (mut router, document) = api.split_for_parts();
+    if answers_queries {
+        router = router.merge(query_api::docs(document));
+    }
+    platform::http::edge(router.merge(platform::health::router(checks)))
+}

@@ -1,0 +1,85 @@
+//! Opens pools of connections to PostgreSQL.
+//!
+//! Must not know any table; migrations and queries belong to the crates that own the schemas.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use crate::health::Check;
+
+/// How long a request waits for a free connection before it fails.
+pub const ACQUIRE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long one statement of a read-only pool may run before the server ends it.
+pub const READ_STATEMENT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How a pool is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolOptions {
+    /// The most connections at once.
+    pub max_connections: u32,
+    /// The name under which an operator sees the connections in `pg_stat_activity`.
+    pub application_name: &'static str,
+    /// The schemas to look in; `None` keeps the server's default.
+    pub search_path: Option<&'static str>,
+    /// Whether every transaction is read-only; then statements are limited to [`READ_STATEMENT_DEADLINE`] too.
+    pub read_only: bool,
+}
+
+/// A pool could not be opened. Its text holds no part of the URL.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL cannot be read.
+    #[error("the database URL cannot be read")]
+    Url(#[source] sqlx::Error),
+    /// Nobody answers there, or not to us.
+    #[error("cannot connect to the database")]
+    Connect(#[source] sqlx::Error),
+}
+
+/// Opens a pool and makes its first connection, so that a wrong URL shows at the start.
+///
+/// A server that refuses connections because it is just starting is tried for [`ACQUIRE_DEADLINE`].
+///
+/// # Errors
+/// When the URL cannot be read or the first connection fails.
+pub async fn connect(url: &SecretString, options: PoolOptions) -> Result<PgPool, ConnectError> {
+    let mut settings = PgConnectOptions::from_str(url.expose_secret())
+        .map_err(ConnectError::Url)?
+        .application_name(options.application_name);
+    if let Some(search_path) = options.search_path {
+        settings = settings.options([("search_path", search_path.replace(' ', "\\ "))]);
+    }
+    if options.read_only {
+        let deadline_ms = READ_STATEMENT_DEADLINE.as_millis().to_string();
+        settings = settings
+            .options([("default_transaction_read_only", "on"), ("statement_timeout", deadline_ms.as_str())]);
+    }
+    PgPoolOptions::new()
+        .max_connections(options.max_connections)
+        .acquire_timeout(ACQUIRE_DEADLINE)
+        .connect_with(settings)
+        .await
+        .map_err(ConnectError::Connect)
+}
+
+/// A readiness check: the database answers.
+pub fn ready(name: &'static str, pool: &PgPool) -> Check {
+    let pool = pool.clone();
+    Check::new(name, move || {
+        let pool = pool.clone();
+        async move {
+            match sqlx::query("select 1").execute(&pool).await {
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, name, "a database is not ready");
+                    Err("the database does not answer".to_owned())
+                }
+            }
+        }
+    })
+}

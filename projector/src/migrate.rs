@@ -1,0 +1,27 @@
+//! The tables of the read database, embedded in the binary. They live in a schema of their own, so that one database
+//! can serve both sides.
+
+use std::{borrow::Cow, sync::LazyLock};
+
+use sqlx::{
+    PgPool,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+};
+
+/// The schema; pools on the read database have it as their `search_path`.
+pub const READ_SCHEMA: &str = "read_model";
+
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let sql = include_str!("../../migrations/read/0001_read_models.sql");
+    let migration = Migration::new(1, "read models".into(), MigrationType::Simple, sql.into(), false);
+    Migrator { migrations: Cow::Owned(vec![migration]), ..Migrator::DEFAULT }
+});
+
+/// Creates or updates the read models' tables. The pool's `search_path` must be [`READ_SCHEMA`].
+///
+/// # Errors
+/// A migration failed, or one that was applied has changed since.
+pub async fn migrate(read: &PgPool) -> Result<(), MigrateError> {
+    sqlx::query("create schema if not exists read_model").execute(read).await?;
+    MIGRATOR.run(read).await
+}

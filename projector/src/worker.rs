@@ -1,0 +1,136 @@
+//! The running projector: each projection follows its source on a task of its own.
+
+use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
+
+use event_store::EventStore;
+use feed::{Source, SourceError};
+use sqlx::PgPool;
+use tokio::{sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ProjectError, Projection,
+    apply::apply_batch,
+    projections,
+};
+
+/// Pause after a failure.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// What is wrong, projection by projection; empty when all is well.
+pub type ProjectorState = BTreeMap<&'static str, String>;
+
+/// Keeps all read models up to date.
+#[derive(Debug, Clone)]
+pub struct Projector {
+    read: PgPool,
+    store: EventStore,
+    brokers: Option<String>,
+    state: Arc<watch::Sender<ProjectorState>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum FollowError {
+    #[error("the source failed")]
+    Source(#[from] SourceError),
+    #[error("a batch could not be applied")]
+    Project(#[from] ProjectError),
+    #[error("the read database failed")]
+    Read(#[from] sqlx::Error),
+}
+
+impl Projector {
+    /// A projector over a migrated read database; with brokers it follows Kafka, without them the event log.
+    #[must_use]
+    pub fn new(read: PgPool, store: EventStore, brokers: Option<String>) -> Self {
+        Self { read, store, brokers, state: Arc::new(watch::Sender::new(ProjectorState::new())) }
+    }
+
+    /// What is wrong, for health checks.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<ProjectorState> {
+        self.state.subscribe()
+    }
+
+    /// Runs until it is told to stop; whatever fails is tried again.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut tasks = JoinSet::new();
+        for projection in projections::all() {
+            tasks.spawn(self.clone().keep_following(projection, shutdown.clone()));
+        }
+        tasks.join_all().await;
+    }
+
+    async fn keep_following(self, projection: &'static dyn Projection, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            let followed = tokio::select! {
+                followed = self.follow(projection) => followed,
+                () = shutdown.cancelled() => return,
+            };
+            if let Err(error) = followed {
+                tracing::error!(
+                    error = &error as &dyn Error, projection = projection.name(), "a projection cannot go on"
+                );
+                self.state.send_modify(|state| {
+                    state.insert(projection.name(), error.to_string());
+                });
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RETRY_PAUSE) => {}
+                () = shutdown.cancelled() => return,
+            }
+        }
+    }
+
+    /// Follows until something fails.
+    async fn follow(&self, projection: &'static dyn Projection) -> Result<(), FollowError> {
+        let checkpoint = checkpoint(&self.read, projection).await?;
+        let mut source = self.source(projection, checkpoint).await?;
+        loop {
+            let batch = source.next().await?;
+            while let Err(error) = apply_batch(projection, &self.read, &self.store, &batch).await {
+                // A batch in hand is tried until it goes in: nothing behind it may overtake it.
+                self.failing(projection, &error);
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+            source.done()?;
+            self.state.send_if_modified(|state| state.remove(projection.name()).is_some());
+        }
+    }
+
+    fn failing(&self, projection: &dyn Projection, error: &ProjectError) {
+        tracing::error!(
+            error = error as &dyn Error, projection = projection.name(), "a batch could not be applied; trying again"
+        );
+        self.state.send_modify(|state| {
+            state.insert(projection.name(), error.to_string());
+        });
+    }
+
+    async fn source(
+        &self,
+        projection: &'static dyn Projection,
+        checkpoint: i64,
+    ) -> Result<Source, SourceError> {
+        let (store, types) = (self.store.clone(), projection.stream_types());
+        match &self.brokers {
+            None => Ok(Source::log(store, types, checkpoint)),
+            Some(brokers) => {
+                let consumer = format!("projector-{}", projection.name());
+                Source::kafka(brokers, &consumer, store, types, checkpoint).await
+            }
+        }
+    }
+}
+
+/// How far the projection has followed the event log.
+pub(crate) async fn checkpoint(read: &PgPool, projection: &dyn Projection) -> Result<i64, sqlx::Error> {
+    sqlx::query("insert into projections (name) values ($1) on conflict do nothing")
+        .bind(projection.name())
+        .execute(read)
+        .await?;
+    sqlx::query_scalar("select position from projections where name = $1")
+        .bind(projection.name())
+        .fetch_one(read)
+        .await
+}
