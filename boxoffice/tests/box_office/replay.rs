@@ -1,0 +1,75 @@
+//! A read model that is rebuilt from the event log has the same rows as the live one (I5).
+
+use reqwest::StatusCode;
+use sqlx::PgPool;
+use testkit::eventually;
+
+use crate::harness::{BoxOffice, DEADLINE};
+
+const PROJECTIONS: [(&str, &[&str]); 4] = [
+    ("users", &["users", "users_applied"]),
+    ("events", &["events", "event_ticket_types", "events_applied"]),
+    ("bookings", &["bookings", "bookings_applied"]),
+    ("notifications", &["notifications", "notification_events", "notifications_applied"]),
+];
+
+/// Every row as JSON text, sorted: the order in a table means nothing.
+async fn rows(pool: &PgPool, table: &str) -> Vec<String> {
+    let query = format!("select to_jsonb(t)::text from read_model.{table} t order by 1");
+    sqlx::query_scalar(&query).fetch_all(pool).await.expect("reads")
+}
+
+#[tokio::test]
+async fn a_replay_of_each_projection_gives_the_rows_of_the_live_one() {
+    let office = BoxOffice::up(None).await;
+    let (_, event) = office.event(6).await;
+    let attendees = office.register_many("attendee", 7).await;
+    let mut last = None;
+    for (number, attendee) in attendees.iter().enumerate() {
+        let booking = office.book(attendee, &event.text("/id")).await;
+        if booking.status == StatusCode::CREATED && number % 2 == 0 {
+            let path = format!("/api/v1/bookings/{}", booking.text("/id"));
+            last = Some(office.delete(&path, Some(&attendee.token)).await);
+        }
+    }
+    let last = last.expect("something was cancelled");
+    office.get_after("/api/v1/bookings", Some(&attendees[0].token), &last).await.expect(StatusCode::OK);
+    office.get_after("/api/v1/notifications", Some(&attendees[0].token), &last).await.expect(StatusCode::OK);
+    office.get_after("/api/v1/events", None, &last).await.expect(StatusCode::OK);
+
+    let pool = PgPool::connect(office.database.url()).await.expect("connects");
+    for (projection, tables) in PROJECTIONS {
+        let oid = "select to_regclass('read_model.' || $1)::oid::bigint";
+        let before: i64 = sqlx::query_scalar(oid).bind(tables[0]).fetch_one(&pool).await.expect("a table");
+        let mut live = Vec::new();
+        for table in tables {
+            live.push(rows(&pool, table).await);
+        }
+        assert!(live.iter().all(|rows| !rows.is_empty()), "{projection} has rows to compare");
+
+        let replay = office.command(&format!("replay {projection}")).output().expect("runs");
+        assert!(replay.status.success(), "{}", String::from_utf8_lossy(&replay.stderr));
+
+        let after: i64 = sqlx::query_scalar(oid).bind(tables[0]).fetch_one(&pool).await.expect("a table");
+        assert_ne!(before, after, "{projection} has new tables");
+        for (table, live) in tables.iter().zip(live) {
+            assert_eq!(rows(&pool, table).await, live, "{table}");
+        }
+    }
+    // The live projector goes on with the new tables.
+    let booking = office.book(&office.register("attendee").await, &event.text("/id")).await;
+    eventually("a later booking is seen", DEADLINE, || async {
+        let seen = office.get_after(&format!("/api/v1/events/{}", event.text("/id")), None, &booking).await;
+        (seen.status == StatusCode::OK).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_projection_that_is_not_there_cannot_be_replayed() {
+    let office = crate::harness::shared(crate::harness::Source::EventLog).await;
+    let replay = office.command("replay nothing").output().expect("runs");
+    assert!(!replay.status.success());
+    let said = String::from_utf8_lossy(&replay.stderr);
+    assert!(said.contains("there are: users, events, bookings, notifications"), "{said}");
+}

@@ -1,0 +1,86 @@
+//! Roles as processes of their own, and what each says about itself.
+
+use reqwest::{Method, StatusCode};
+
+use crate::harness::{BoxOffice, Source, boxoffice, send, shared};
+
+#[tokio::test]
+async fn a_booking_goes_through_roles_in_processes_of_their_own() {
+    let office = BoxOffice::in_roles(None).await;
+    let (_, event) = office.event(3).await;
+    let attendee = office.register("attendee").await;
+    let booking = office.book(&attendee, &event.text("/id")).await;
+    let path = format!("/api/v1/bookings/{}", booking.text("/id"));
+    let seen = office.get_after(&path, Some(&attendee.token), &booking).await;
+    assert_eq!(seen.body, booking.body);
+    // The write edge answers no query, and the read edge takes no command.
+    let write_edge = office.url(&Method::POST, "/api/v1/events");
+    let answer = send(reqwest::Client::new().get(write_edge)).await;
+    answer.expect_problem(405, "method-not-allowed");
+    let read_edge = office.url(&Method::GET, "/api/v1/events");
+    let answer = send(reqwest::Client::new().post(read_edge)).await;
+    answer.expect_problem(405, "method-not-allowed");
+}
+
+#[tokio::test]
+async fn the_document_describes_both_edges() {
+    let office = shared(Source::EventLog).await;
+    let document = office.get("/api/v1/openapi.json", None).await;
+    document.expect(StatusCode::OK);
+    assert!(document.text("/openapi").starts_with("3.1"));
+    for (path, method) in [
+        ("/api/v1/auth/register", "post"),
+        ("/api/v1/auth/login", "post"),
+        ("/api/v1/auth/me", "get"),
+        ("/api/v1/events", "post"),
+        ("/api/v1/events", "get"),
+        ("/api/v1/events/{id}", "get"),
+        ("/api/v1/bookings", "post"),
+        ("/api/v1/bookings", "get"),
+        ("/api/v1/bookings/{id}", "get"),
+        ("/api/v1/bookings/{id}", "delete"),
+        ("/api/v1/notifications", "get"),
+        ("/api/v1/audit/events", "get"),
+        ("/api/v1/audit/streams/{type}/{id}", "get"),
+    ] {
+        assert!(document.body["paths"][path][method].is_object(), "{method} {path}");
+    }
+    let page = office.request(Method::GET, "/docs/").send().await.expect("an answer");
+    assert_eq!(page.status(), StatusCode::OK);
+    assert!(page.text().await.expect("text").contains("swagger"));
+}
+
+#[tokio::test]
+async fn it_says_that_it_lives_and_is_ready() {
+    let office = shared(Source::EventLog).await;
+    office.get("/livez", None).await.expect(StatusCode::OK);
+    let ready = office.get("/readyz", None).await;
+    assert_eq!(ready.expect(StatusCode::OK).body["status"], "ready");
+}
+
+#[test]
+fn a_role_without_a_database_says_what_to_set() {
+    let output = boxoffice(&["command-api"]).output().expect("runs");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("DATABASE_URL is not set"), "{said}");
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_is_named_and_its_value_is_not_shown() {
+    let output = boxoffice(&["up"]).env("BOXOFFICE_MASTER_KEY", "sesame").output().expect("runs");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("BOXOFFICE_MASTER_KEY") && !said.contains("sesame"), "{said}");
+}
+
+#[tokio::test]
+async fn another_master_key_than_the_databases_is_refused() {
+    let office = shared(Source::EventLog).await;
+    let mut command = office.command("command-api");
+    command.env("BOXOFFICE_MASTER_KEY", "b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgISE=");
+    let output = command.output().expect("runs");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("master key is not the one"), "{said}");
+}

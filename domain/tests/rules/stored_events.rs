@@ -1,0 +1,46 @@
+//! Events are stored for ever: every version that was ever written must be understood, and be written the same.
+//!
+//! `stored-events.jsonl` has one line for each type and version. A line is never changed or taken out.
+
+use std::collections::BTreeSet;
+
+use cqrs_es::DomainEvent;
+use domain::{booking::BookingEvent, show::ShowEvent, user::UserEvent};
+use serde_json::Value;
+
+const LINES: &str = include_str!("stored-events.jsonl");
+
+/// All types that exist, with the version that is written today.
+const TODAY: [(&str, &str); 6] = [
+    ("UserRegistered", "1"),
+    ("EventCreated", "1"),
+    ("TicketsSold", "1"),
+    ("TicketsReleased", "1"),
+    ("BookingConfirmed", "1"),
+    ("BookingCancelled", "1"),
+];
+
+fn understood<E: DomainEvent>(payload: &Value) -> (String, String) {
+    let event: E = serde_json::from_value(payload.clone()).expect("a stored event is understood");
+    assert_eq!(&serde_json::to_value(&event).expect("serializes"), payload, "written the same");
+    (event.event_type(), event.event_version())
+}
+
+#[test]
+fn every_stored_version_is_understood() {
+    let mut seen = BTreeSet::new();
+    for line in LINES.lines() {
+        let line: Value = serde_json::from_str(line).expect("a line of JSON");
+        let payload = &line["payload"];
+        let (event_type, version) = match line["stream"].as_str() {
+            Some("user") => understood::<UserEvent>(payload),
+            Some("event") => understood::<ShowEvent>(payload),
+            Some("booking") => understood::<BookingEvent>(payload),
+            other => panic!("no such stream: {other:?}"),
+        };
+        assert_eq!(line["type"], Value::String(event_type.clone()));
+        seen.insert((event_type, version));
+    }
+    let today = TODAY.map(|(event_type, version)| (event_type.to_owned(), version.to_owned()));
+    assert_eq!(seen, BTreeSet::from(today), "the file has exactly the types and versions of today");
+}

@@ -1,0 +1,74 @@
+//! What is accepted at the edge, and what is not.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    BookingId, EmailAddress, PersonName, TimeZone, Title,
+    show::{Capacity, Schedule, ScheduleError},
+};
+
+use crate::time;
+
+#[test]
+fn addresses_are_lowered_and_checked_for_their_form() {
+    assert_eq!(EmailAddress::parse(" Ada@Example.ORG ").expect("an address").as_str(), "ada@example.org");
+    for good in ["a@b", "ada.l+tickets@mail.example.org", "ünal@exämple.org"] {
+        assert!(EmailAddress::parse(good).is_ok(), "{good}");
+    }
+    for bad in ["", "ada", "@example.org", "ada@", "a@b@c", "a b@c", "a@b..c", "a@-b", "a\u{0}@b", "<a@b>"] {
+        assert!(EmailAddress::parse(bad).is_err(), "{bad}");
+    }
+    assert!(EmailAddress::parse(&format!("{}@example.org", "a".repeat(250))).is_err());
+}
+
+#[test]
+fn texts_are_trimmed_and_bounded() {
+    assert_eq!(Title::parse("  Engines ").expect("a title").as_str(), "Engines");
+    assert!(Title::parse("   ").is_err());
+    assert!(Title::parse(&"x".repeat(200)).is_ok());
+    assert!(Title::parse(&"x".repeat(201)).is_err());
+    assert!(PersonName::parse("Ada\u{7}").is_err());
+}
+
+#[test]
+fn capacities_are_bounded() {
+    assert!(Capacity::parse(1).is_ok() && Capacity::parse(1_000_000).is_ok());
+    for bad in [i64::MIN, -1, 0, 1_000_001, i64::MAX] {
+        assert!(Capacity::parse(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn time_zones_have_names() {
+    assert_eq!(TimeZone::parse("Europe/Berlin").map(TimeZone::name), Ok("Europe/Berlin"));
+    assert!(TimeZone::parse("Berlin time").is_err());
+}
+
+#[test]
+fn ids_have_one_form() {
+    let text = "0193a5c2-7e44-7c1b-9d0e-1f2a3b4c5d6e";
+    assert_eq!(text.parse::<BookingId>().map(|id| id.to_string()).as_deref(), Ok(text));
+    for bad in ["", "1", "0193a5c27e447c1b9d0e1f2a3b4c5d6e", "{0193a5c2-7e44-7c1b-9d0e-1f2a3b4c5d6e}"] {
+        assert!(bad.parse::<BookingId>().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_show_lasts_from_five_minutes_to_fourteen_days() {
+    let start = time("2027-06-01T18:00:00Z");
+    let lasting = |length: TimeDelta| Schedule::parse(start, start + length, None, None).err();
+    assert_eq!(lasting(TimeDelta::minutes(5)), None);
+    assert_eq!(lasting(TimeDelta::days(14)), None);
+    assert_eq!(lasting(TimeDelta::zero()), Some(ScheduleError::EndsBeforeItStarts));
+    assert_eq!(lasting(TimeDelta::seconds(-1)), Some(ScheduleError::EndsBeforeItStarts));
+    assert_eq!(lasting(TimeDelta::seconds(299)), Some(ScheduleError::TooShort));
+    assert_eq!(lasting(TimeDelta::days(14) + TimeDelta::seconds(1)), Some(ScheduleError::TooLong));
+}
+
+#[test]
+fn a_sale_ends_after_it_starts_and_starts_before_the_end() {
+    let (start, end) = (time("2027-06-01T18:00:00Z"), time("2027-06-01T21:00:00Z"));
+    let sold = |from: DateTime<Utc>, to: DateTime<Utc>| Schedule::parse(start, end, Some(from), Some(to)).err();
+    assert_eq!(sold(start, end), None);
+    assert_eq!(sold(start, start), Some(ScheduleError::SalesEndBeforeTheyStart));
+    assert_eq!(sold(end, end), Some(ScheduleError::SalesStartAfterTheEnd));
+}

@@ -1,0 +1,53 @@
+//! The read edge: lists, lookups, availability, audit. One file a query, in `queries/`.
+//!
+//! - [`routes`]: every route, one line each.
+//! - `list`: what all lists share: pages, orders, cursors.
+//! - `rows`: from the tables of the read models to the shapes of the contract.
+//! - `read_your_writes`: waits until a read model includes what the caller wrote.
+//! - [`docs`]: the OpenAPI document of both edges, and a page to browse it.
+//!
+//! Architecture invariant: nothing here changes anything, and nothing knows commands, rules or Kafka. The read models
+//! are the projector's; the write database is read for audit and public keys only.
+
+mod access;
+mod answers;
+mod audit_log;
+mod docs;
+mod failures;
+mod list;
+mod parameters;
+mod queries;
+mod read_your_writes;
+mod routes;
+mod rows;
+
+pub use docs::{docs, document_base};
+pub use routes::router;
+
+use axum::extract::FromRef;
+use event_store::EventStore;
+use platform::tokens::TokenChecker;
+use sqlx::PgPool;
+
+/// What every query handler has at hand; cheap to clone.
+#[derive(Clone)]
+pub struct QueryApi {
+    /// The read database; its search path is the schema of the read models.
+    pub(crate) read: PgPool,
+    pub(crate) store: EventStore,
+    pub(crate) tokens: TokenChecker,
+}
+
+impl QueryApi {
+    /// The edge over the read models (a pool whose search path is their schema) and the write database.
+    #[must_use]
+    pub const fn new(read: PgPool, store: EventStore, tokens: TokenChecker) -> Self {
+        Self { read, store, tokens }
+    }
+}
+
+impl FromRef<QueryApi> for TokenChecker {
+    fn from_ref(api: &QueryApi) -> Self {
+        api.tokens.clone()
+    }
+}

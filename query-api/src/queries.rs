@@ -1,0 +1,14 @@
+//! One file a query.
+
+pub(crate) mod get_audit_head;
+pub(crate) mod get_availability;
+pub(crate) mod get_booking;
+pub(crate) mod get_event;
+pub(crate) mod get_me;
+pub(crate) mod get_public_keys;
+pub(crate) mod get_user;
+pub(crate) mod list_audit_events;
+pub(crate) mod list_audit_stream;
+pub(crate) mod list_bookings;
+pub(crate) mod list_events;
+pub(crate) mod list_notifications;

@@ -1,0 +1,126 @@
+//! `GET /api/v1/events`: what is on.
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use contract::{Event, List};
+use platform::{Problem, http::Params, tokens::MaybeCaller};
+use serde::{Deserialize, Serialize};
+use sqlx::{Postgres, QueryBuilder};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    QueryApi, failures,
+    list::{self, Filters, Order, PageParams},
+    parameters,
+    read_your_writes::{Projection, ReadAfter},
+    rows::event::EventSort,
+};
+
+/// The longest text that is searched for.
+const MAX_SEARCH_CHARS: usize = 200;
+
+/// Which events, and which part of their list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListEventsParams {
+    /// Only those of this host.
+    #[serde(default, deserialize_with = "parameters::id")]
+    host: Option<Uuid>,
+    /// Only those that start at this time or later.
+    #[serde(default, deserialize_with = "parameters::time")]
+    from: Option<DateTime<Utc>>,
+    /// Only those that start before this time.
+    #[serde(default, deserialize_with = "parameters::time")]
+    to: Option<DateTime<Utc>>,
+    /// Words in the title, the description or the venue; `"a phrase"`, `or` and `-not` work as in search engines.
+    q: Option<String>,
+    /// Only those with this status.
+    status: Option<EventStatus>,
+    /// Most items, 1 to 100; 10 by default.
+    limit: Option<i64>,
+    /// Items to skip, 0 to 10,000.
+    offset: Option<i64>,
+    /// By what they are sorted; `date` by default.
+    sort: Option<EventSort>,
+    /// In which direction; `asc` by default.
+    order: Option<Order>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// What has become of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EventStatus {
+    /// It is still to come, or under way.
+    Published,
+    /// It is over.
+    Ended,
+    /// It does not take place.
+    Cancelled,
+}
+
+/// Drafts are in nobody's list.
+#[derive(Debug, Serialize)]
+struct EventFilters {
+    host: Option<Uuid>,
+    from: Option<DateTime<Utc>>,
+    to: Option<DateTime<Utc>>,
+    q: Option<String>,
+    status: Option<EventStatus>,
+}
+
+impl Filters for EventFilters {
+    fn push_to(&self, query: &mut QueryBuilder<'_, Postgres>) {
+        query.push(match self.status {
+            None => "status <> 'draft'",
+            Some(EventStatus::Published) => "status = 'published' and end_date_time > now()",
+            Some(EventStatus::Ended) => "status = 'published' and end_date_time <= now()",
+            Some(EventStatus::Cancelled) => "status = 'cancelled'",
+        });
+        if let Some(host) = self.host {
+            query.push(" and host_id = ").push_bind(host);
+        }
+        if let Some(from) = self.from {
+            query.push(" and start_date_time >= ").push_bind(from);
+        }
+        if let Some(to) = self.to {
+            query.push(" and start_date_time < ").push_bind(to);
+        }
+        if let Some(q) = &self.q {
+            query.push(" and search @@ websearch_to_tsquery('simple', ").push_bind(q.clone()).push(")");
+        }
+    }
+}
+
+/// What is on
+#[utoipa::path(
+    get, path = "/api/v1/events", tag = "Events", security((), ("bearer" = [])),
+    params(
+        ListEventsParams,
+        ("Consistency-Token" = Option<String>, Header, description = "Waits until these writes are included"),
+    ),
+    responses(
+        (status = 200, description = "Events, by date where nothing else is asked for", body = List<Event>),
+        (status = "4XX", description = "`invalid-fields`", body = contract::Problem,
+         content_type = "application/problem+json"),
+        (status = "5XX", description = "`read-model-lagging`, `unavailable`: try again", body = contract::Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn list_events(
+    State(api): State<QueryApi>,
+    _: MaybeCaller,
+    after: ReadAfter,
+    Params(params): Params<ListEventsParams>,
+) -> Result<Json<List<Event>>, Problem> {
+    let ListEventsParams { host, from, to, q, status, limit, offset, sort, order, cursor } = params;
+    if q.as_ref().is_some_and(|q| q.chars().count() > MAX_SEARCH_CHARS) {
+        return Err(Problem::invalid_field("q", format!("must have at most {MAX_SEARCH_CHARS} characters")));
+    }
+    let filters = EventFilters { host, from, to, q, status };
+    let page = PageParams { limit, offset, sort, order, cursor }.page_of::<Event>(&filters)?;
+    after.included_in(Projection::Events, &api.read).await?;
+    list::read(&api.read, &filters, &page).await.map(Json).map_err(|error| failures::database(&error))
+}

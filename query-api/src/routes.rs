@@ -1,0 +1,29 @@
+//! Every route of the read edge.
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    QueryApi,
+    queries::{
+        get_audit_head, get_availability, get_booking, get_event, get_me, get_public_keys, get_user,
+        list_audit_events, list_audit_stream, list_bookings, list_events, list_notifications,
+    },
+};
+
+/// The routes and their part of the OpenAPI document.
+pub fn router(api: QueryApi) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(get_me::get_me))
+        .routes(routes!(get_user::get_user))
+        .routes(routes!(list_events::list_events))
+        .routes(routes!(get_event::get_event))
+        .routes(routes!(get_availability::get_availability))
+        .routes(routes!(list_bookings::list_bookings))
+        .routes(routes!(get_booking::get_booking))
+        .routes(routes!(list_notifications::list_notifications))
+        .routes(routes!(list_audit_events::list_audit_events))
+        .routes(routes!(list_audit_stream::list_audit_stream))
+        .routes(routes!(get_audit_head::get_audit_head))
+        .routes(routes!(get_public_keys::get_public_keys))
+        .with_state(api)
+}
