@@ -96,8 +96,8 @@ impl Range {
     /// 422 for what is not allowed.
     pub(crate) fn new(from: Option<i64>, limit: Option<i64>) -> Result<Self, Problem> {
         let range = Self { from: from.unwrap_or(1), limit: limit.unwrap_or(MAX_LIMIT) };
-        if range.from < 1 {
-            return Err(Problem::invalid_field("from", "must be a whole number from 1"));
+        if range.from < 0 {
+            return Err(Problem::invalid_field("from", "must be a whole number from 0"));
         }
         if !(1..=MAX_LIMIT).contains(&range.limit) {
             return Err(Problem::invalid_field(

@@ -1,10 +1,10 @@
 //! The read edge: lists, lookups, availability, audit. One file a query, in `queries/`.
 //!
-//! - [`routes`]: every route, one line each.
+//! - `routes`: every route, one line each.
 //! - `list`: what all lists share: pages, orders, cursors.
 //! - `rows`: from the tables of the read models to the shapes of the contract.
 //! - `read_your_writes`: waits until a read model includes what the caller wrote.
-//! - [`docs`]: the OpenAPI document of both edges, and a page to browse it.
+//! - [`docs()`]: the OpenAPI document of both edges, and a page to browse it.
 //!
 //! Architecture invariant: nothing here changes anything, and nothing knows commands, rules or Kafka. The read models
 //! are the projector's; the write database is read for audit and public keys only.

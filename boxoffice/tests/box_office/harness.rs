@@ -3,7 +3,7 @@
 use std::{
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,7 +12,7 @@ use platform::tokens::AccessClaims;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use testkit::{
-    eventually, free_port,
+    free_port,
     kafka::KafkaServer,
     postgres::{self, TestDatabase},
     process::Process,
@@ -241,17 +241,18 @@ pub(crate) async fn start(mut command: Command, http: &reqwest::Client) -> (Proc
     let address = format!("127.0.0.1:{}", free_port());
     let mut process = Process::spawn(command.env("BOXOFFICE_LISTEN", &address));
     let url = format!("http://{address}");
-    let ready = eventually("the process is ready", DEADLINE, || async {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
         if let Some(status) = process.exit_status() {
-            return Some(Err(status));
+            panic!("the process ended with {status}:\n{}", process.output_end());
         }
-        let answer = http.get(format!("{url}/readyz")).send().await.ok()?;
-        answer.status().is_success().then_some(Ok(()))
-    });
-    if let Err(status) = ready.await {
-        panic!("the process ended with {status}:\n{}", process.output_end());
+        let ready = http.get(format!("{url}/readyz")).send().await;
+        if ready.is_ok_and(|answer| answer.status().is_success()) {
+            return (process, url);
+        }
+        assert!(Instant::now() < deadline, "not ready in time:\n{}", process.output_end());
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    (process, url)
 }
 
 pub(crate) fn http() -> reqwest::Client {

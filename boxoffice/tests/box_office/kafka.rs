@@ -67,7 +67,7 @@ async fn kcat_sees_each_logged_event_in_order_by_key_with_its_headers() {
     for (position, event) in &logged {
         let published = records.iter().find(|record| record.headers["ce_globalposition"] == *position);
         let published = published.unwrap_or_else(|| panic!("{event} is not in Kafka"));
-        assert_eq!(published.headers["ce_id"], event["id"].as_str().expect("an id"));
+        assert_eq!(published.headers["ce_id"], event["eventId"].as_str().expect("an id"));
         assert_eq!(published.key, event["streamId"].as_str().expect("an id"));
     }
     let personal = records.iter().filter(|record| record.value.contains("@example.org")).count();

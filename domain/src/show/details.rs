@@ -1,9 +1,11 @@
 //! What a host says about a show, and when it takes place.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Description, Invalid, TimeZone, Title, Venue};
+
+const MICROSECOND_DIGITS: u16 = 6;
 
 /// What a host says about a show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,7 +90,14 @@ impl Schedule {
         {
             return Err(ScheduleError::SalesEndBeforeTheyStart);
         }
-        Ok(Self { start_date_time, end_date_time, sales_start, sales_end })
+        // Microseconds are what every store keeps; finer ones would be lost on some ways and not on others.
+        let kept = |time: DateTime<Utc>| time.trunc_subsecs(MICROSECOND_DIGITS);
+        Ok(Self {
+            start_date_time: kept(start_date_time),
+            end_date_time: kept(end_date_time),
+            sales_start: sales_start.map(kept),
+            sales_end: sales_end.map(kept),
+        })
     }
 }
 

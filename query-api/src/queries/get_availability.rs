@@ -55,7 +55,7 @@ impl Availability {
     ),
     responses(
         (status = 200, description = "What is left", body = Availability),
-        (status = "4XX", description = "`not-found`", body = contract::Problem,
+        (status = "4XX", description = "`not-found`; `invalid-token` for a bad one", body = contract::Problem,
          content_type = "application/problem+json"),
         (status = "5XX", description = "`read-model-lagging`, `unavailable`: try again", body = contract::Problem,
          content_type = "application/problem+json"),

@@ -20,7 +20,7 @@ use crate::{
     ),
     responses(
         (status = 200, description = "The event", body = Event),
-        (status = "4XX", description = "`not-found`", body = contract::Problem,
+        (status = "4XX", description = "`not-found`; `invalid-token` for a bad one", body = contract::Problem,
          content_type = "application/problem+json"),
         (status = "5XX", description = "`read-model-lagging`, `unavailable`: try again", body = contract::Problem,
          content_type = "application/problem+json"),

@@ -15,12 +15,13 @@ use crate::{
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListAuditEventsParams {
-    /// The global position of the first event, from 1.
+    /// The global position of the first event; they start at 1.
     from: Option<i64>,
     /// Most events, 1 to 100.
     limit: Option<i64>,
     /// Only streams of this type.
     #[serde(rename = "type")]
+    #[param(inline)]
     stream_type: Option<StreamType>,
     /// Only the stream with this id.
     stream: Option<String>,

@@ -25,14 +25,17 @@ pub(crate) struct ListBookingsParams {
     #[serde(default, deserialize_with = "parameters::id")]
     event_id: Option<Uuid>,
     /// Only those with this status.
+    #[param(inline)]
     status: Option<BookingStatus>,
     /// Most items, 1 to 100; 10 by default.
     limit: Option<i64>,
     /// Items to skip, 0 to 10,000.
     offset: Option<i64>,
     /// By what they are sorted.
+    #[param(inline)]
     sort: Option<BookingSort>,
     /// In which direction; `desc` by default.
+    #[param(inline)]
     order: Option<Order>,
     /// The `next` of the page before.
     cursor: Option<String>,

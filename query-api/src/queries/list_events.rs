@@ -36,14 +36,17 @@ pub(crate) struct ListEventsParams {
     /// Words in the title, the description or the venue; `"a phrase"`, `or` and `-not` work as in search engines.
     q: Option<String>,
     /// Only those with this status.
+    #[param(inline)]
     status: Option<EventStatus>,
     /// Most items, 1 to 100; 10 by default.
     limit: Option<i64>,
     /// Items to skip, 0 to 10,000.
     offset: Option<i64>,
     /// By what they are sorted; `date` by default.
+    #[param(inline)]
     sort: Option<EventSort>,
     /// In which direction; `asc` by default.
+    #[param(inline)]
     order: Option<Order>,
     /// The `next` of the page before.
     cursor: Option<String>,
@@ -103,7 +106,7 @@ impl Filters for EventFilters {
     ),
     responses(
         (status = 200, description = "Events, by date where nothing else is asked for", body = List<Event>),
-        (status = "4XX", description = "`invalid-fields`", body = contract::Problem,
+        (status = "4XX", description = "`invalid-fields`; `invalid-token` for a bad one", body = contract::Problem,
          content_type = "application/problem+json"),
         (status = "5XX", description = "`read-model-lagging`, `unavailable`: try again", body = contract::Problem,
          content_type = "application/problem+json"),

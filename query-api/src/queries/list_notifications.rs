@@ -26,8 +26,10 @@ pub(crate) struct ListNotificationsParams {
     /// Items to skip, 0 to 10,000.
     offset: Option<i64>,
     /// By what they are sorted.
+    #[param(inline)]
     sort: Option<NotificationSort>,
     /// In which direction; `desc` by default.
+    #[param(inline)]
     order: Option<Order>,
     /// The `next` of the page before.
     cursor: Option<String>,

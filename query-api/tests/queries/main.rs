@@ -1,0 +1,14 @@
+//! The read edge on a real PostgreSQL: rows are inserted as the projector would, requests go through the router.
+
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking, its parts too")]
+
+mod app;
+mod audit;
+mod bookings;
+mod documents;
+mod events;
+mod notifications;
+mod paging;
+mod read_your_writes;
+mod rows;
+mod users;
