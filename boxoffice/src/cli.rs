@@ -12,6 +12,7 @@ pub(crate) struct Cli {
 
 /// Settings are environment variables: `boxoffice settings` lists them.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::enum_variant_names, reason = "`command-api` is the role's name everywhere")]
 pub(crate) enum Command {
     /// Runs every role in this process, on an embedded PostgreSQL unless DATABASE_URL is set
     Up {

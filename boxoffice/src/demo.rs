@@ -89,9 +89,9 @@ const ATTENDEES: [&str; 5] = ["Ada", "Grace", "Edsger", "Barbara", "Alan"];
 /// Fills an empty box office; one that has the demo's host already stays as it is.
 pub(crate) async fn fill(router: Router) {
     match try_to_fill(&router).await {
-        Ok(true) => println!(
-            "The demo is in. Sign in as host@demo.example or ada@demo.example, password {PASSWORD}."
-        ),
+        Ok(true) => {
+            println!("The demo is in. Sign in as host@demo.example or ada@demo.example, password {PASSWORD}.")
+        }
         Ok(false) => println!("The demo was in already."),
         Err(error) => tracing::error!("the demo could not be filled in: {error:#}"),
     }
@@ -107,7 +107,8 @@ async fn try_to_fill(router: &Router) -> anyhow::Result<bool> {
         attendees.push(register(router, name, &email, "attendee").await?.context("already registered")?);
     }
     for event in &EVENTS {
-        let (status, created) = post(router, "/api/v1/events", Some(&host), &event.request(Utc::now())).await?;
+        let (status, created) =
+            post(router, "/api/v1/events", Some(&host), &event.request(Utc::now())).await?;
         if status != StatusCode::CREATED {
             bail!("event refused: {created}");
         }

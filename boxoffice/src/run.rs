@@ -31,7 +31,9 @@ pub(crate) async fn role(
 /// A socket at BOXOFFICE_LISTEN.
 pub(crate) async fn listen(config: &Config) -> anyhow::Result<Server> {
     let bound = Server::bind(config.listen).await;
-    bound.with_context(|| format!("cannot listen on {} (set BOXOFFICE_LISTEN to another address)", config.listen))
+    bound.with_context(|| {
+        format!("cannot listen on {} (set BOXOFFICE_LISTEN to another address)", config.listen)
+    })
 }
 
 /// Serves and works until a stop is asked for; then requests end first, and work after them.

@@ -1,6 +1,6 @@
 //! The write edge: HTTP in, events out. One file a command, in `commands/`.
 //!
-//! - [`routes`]: every route, one line each.
+//! - `routes`: every route, one line each.
 //! - `show_writers` and `show_batch`: the one writer of each busy show's stream.
 //! - `accounts`, `passwords`, `sessions`, [`signing_keys`]: credentials, which are never events.
 //! - `idempotency`: a command that has an id takes effect at most once.

@@ -34,7 +34,9 @@ pub(crate) fn show(error: ShowError) -> Problem {
 
 pub(crate) fn user(error: UserError) -> Problem {
     match error {
-        UserError::AlreadyRegistered => Problem::conflict("already-registered", "The account exists already."),
+        UserError::AlreadyRegistered => {
+            Problem::conflict("already-registered", "The account exists already.")
+        }
     }
 }
 

@@ -185,17 +185,18 @@ impl Attempt<'_> {
             TicketOrder::Cancel { booking_id } => {
                 let mut booking = self.bookings.remove(&booking_id).unwrap_or_default();
                 let cancel = CancelBooking { at: self.now };
-                let decided = booking.state.decide(BookingCommand::Cancel(cancel)).map_err(Into::into).and_then(
-                    |cancelled| {
-                        let release = ReleaseTickets { booking_id, at: self.now };
-                        let released = if cancelled.is_empty() {
-                            vec![]
-                        } else {
-                            self.show.state.decide(ShowCommand::ReleaseTickets(release))?
-                        };
-                        self.append(waiting, booking_id, &mut booking, cancelled, released)
-                    },
-                );
+                let decided =
+                    booking.state.decide(BookingCommand::Cancel(cancel)).map_err(Into::into).and_then(
+                        |cancelled| {
+                            let release = ReleaseTickets { booking_id, at: self.now };
+                            let released = if cancelled.is_empty() {
+                                vec![]
+                            } else {
+                                self.show.state.decide(ShowCommand::ReleaseTickets(release))?
+                            };
+                            self.append(waiting, booking_id, &mut booking, cancelled, released)
+                        },
+                    );
                 self.bookings.insert(booking_id, booking);
                 decided
             }

@@ -263,11 +263,7 @@ fn logged_event_from_row(row: &PgRow) -> Result<LoggedEvent, sqlx::Error> {
     Ok(LoggedEvent { global_position: row.try_get("global_position")?, event: event_from_row(row)? })
 }
 
-async fn renew_lead_in_tx(
-    tx: &mut PgConnection,
-    epoch: Epoch,
-    lease: Duration,
-) -> Result<bool, sqlx::Error> {
+async fn renew_lead_in_tx(tx: &mut PgConnection, epoch: Epoch, lease: Duration) -> Result<bool, sqlx::Error> {
     let renewed = sqlx::query(
         "update relay_leader set lease_until = clock_timestamp() + make_interval(secs => $2) where epoch = $1",
     )

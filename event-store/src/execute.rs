@@ -94,7 +94,8 @@ impl EventStore {
         let mut attempt = 1;
         loop {
             let outcome = Mutex::new(Outcome::default());
-            let store = CommandStore::<A> { store: self, context, companion, outcome: &outcome, a: PhantomData };
+            let store =
+                CommandStore::<A> { store: self, context, companion, outcome: &outcome, a: PhantomData };
             let framework = CqrsFramework::new(store, vec![], A::Services::default());
             let result = framework.execute(id, command.clone()).await;
             let outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -141,17 +142,13 @@ impl EventStore {
 }
 
 /// What the framework's error type cannot carry.
+#[derive(Default)]
 enum Outcome<A> {
+    #[default]
     Pending,
     Done(Executed<A>),
     AppendFailed(AppendError),
     ReadFailed(ReadError),
-}
-
-impl<A> Default for Outcome<A> {
-    fn default() -> Self {
-        Self::Pending
-    }
 }
 
 /// The event store as cqrs-es sees it, for one command.

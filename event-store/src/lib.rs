@@ -22,11 +22,11 @@ mod wake;
 
 pub use append::{Append, AppendError, StreamAppend};
 pub use event::{Metadata, NewEvent, StoredEvent, StreamId, StreamPosition};
-pub use execute::{Companion, CommandContext, ExecuteError, Executed, NoCompanion};
+pub use execute::{CommandContext, Companion, ExecuteError, Executed, NoCompanion};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use read::{ReadError, StreamsRead};
 pub use receipts::{CommandId, NewReceipt, Receipt};
-pub use wake::{Wakeup, Waker};
+pub use wake::{Waker, Wakeup};
 
 use std::sync::Arc;
 

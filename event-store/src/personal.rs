@@ -68,11 +68,13 @@ pub(crate) async fn seal_in_tx(
     let subjects = subjects(&mut value, "clear");
     for subject in &subjects {
         let wrapped = master_key.wrap(SealingKey::random().bytes(), &key_context(*subject));
-        sqlx::query("insert into subject_keys (subject_id, wrapped_key) values ($1, $2) on conflict do nothing")
-            .bind(subject)
-            .bind(wrapped)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "insert into subject_keys (subject_id, wrapped_key) values ($1, $2) on conflict do nothing",
+        )
+        .bind(subject)
+        .bind(wrapped)
+        .execute(&mut *tx)
+        .await?;
     }
     let keys = subject_keys(tx, master_key, &subjects).await?;
     let context = context(stream, event_id);

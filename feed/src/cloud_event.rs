@@ -60,8 +60,7 @@ pub(crate) fn parse(record: &impl Message) -> Result<LoggedEvent, MalformedRecor
         traceparent: header("ce_traceparent").ok().map(str::to_owned),
     };
     let payload = record.payload().ok_or(MalformedRecord("value"))?;
-    let recorded_at: DateTime<Utc> =
-        header("ce_time")?.parse().map_err(|_| MalformedRecord("ce_time"))?;
+    let recorded_at: DateTime<Utc> = header("ce_time")?.parse().map_err(|_| MalformedRecord("ce_time"))?;
     Ok(LoggedEvent {
         global_position: header("ce_globalposition")?
             .parse()

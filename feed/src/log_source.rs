@@ -22,11 +22,7 @@ pub struct LogSource {
 impl LogSource {
     /// From a checkpoint on.
     #[must_use]
-    pub fn new(
-        store: EventStore,
-        stream_types: &'static [&'static str],
-        checkpoint: i64,
-    ) -> Self {
+    pub fn new(store: EventStore, stream_types: &'static [&'static str], checkpoint: i64) -> Self {
         let wakeup = Wakeup::on_event_log(store.pool().clone());
         Self { store, stream_types, wakeup, before: checkpoint, cursor: checkpoint }
     }

@@ -59,8 +59,8 @@ impl Publisher {
 
     async fn enqueue(&self, logged: &LoggedEvent) -> Result<DeliveryFuture, PublishError> {
         let event = &logged.event;
-        let topic = topic_of(&event.stream.kind)
-            .ok_or_else(|| PublishError::NoTopic(event.stream.kind.clone()))?;
+        let topic =
+            topic_of(&event.stream.kind).ok_or_else(|| PublishError::NoTopic(event.stream.kind.clone()))?;
         let mut record = FutureRecord::to(topic)
             .key(event.stream.id.as_bytes())
             .payload(event.payload.as_bytes())

@@ -7,10 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use event_store::{
-    EventStore, StoredEvent, StreamId,
-    event_log::LoggedEvent,
-};
+use event_store::{EventStore, StoredEvent, StreamId, event_log::LoggedEvent};
 use feed::Batch;
 use sqlx::{Acquire, PgConnection, PgPool};
 

@@ -8,11 +8,7 @@ use sqlx::PgPool;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    ProjectError, Projection,
-    apply::apply_batch,
-    projections,
-};
+use crate::{ProjectError, Projection, apply::apply_batch, projections};
 
 /// Pause after a failure.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -69,7 +65,9 @@ impl Projector {
             };
             if let Err(error) = followed {
                 tracing::error!(
-                    error = &error as &dyn Error, projection = projection.name(), "a projection cannot go on"
+                    error = &error as &dyn Error,
+                    projection = projection.name(),
+                    "a projection cannot go on"
                 );
                 self.state.send_modify(|state| {
                     state.insert(projection.name(), error.to_string());
@@ -100,7 +98,9 @@ impl Projector {
 
     fn failing(&self, projection: &dyn Projection, error: &ProjectError) {
         tracing::error!(
-            error = error as &dyn Error, projection = projection.name(), "a batch could not be applied; trying again"
+            error = error as &dyn Error,
+            projection = projection.name(),
+            "a batch could not be applied; trying again"
         );
         self.state.send_modify(|state| {
             state.insert(projection.name(), error.to_string());

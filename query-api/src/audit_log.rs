@@ -224,7 +224,7 @@ mod tests {
     fn a_range_starts_at_the_beginning_and_is_bounded() {
         assert_eq!(Range::new(None, None).unwrap(), Range { from: 1, limit: MAX_LIMIT });
         assert_eq!(Range::new(Some(7), Some(1)).unwrap(), Range { from: 7, limit: 1 });
-        for (from, limit, field) in [(0, 1, "from"), (1, 0, "limit"), (1, 101, "limit")] {
+        for (from, limit, field) in [(-1, 1, "from"), (1, 0, "limit"), (1, 101, "limit")] {
             let problem = Range::new(Some(from), Some(limit)).unwrap_err();
             assert_eq!(problem.errors()[0].field, field);
         }

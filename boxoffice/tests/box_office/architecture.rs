@@ -55,7 +55,10 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
 fn crates_use_each_other_only_along_the_arrows() {
     let dependencies = dependencies();
     let of_workspace = |name: &&String| dependencies.contains_key(*name);
-    assert_eq!(dependencies.keys().collect::<Vec<_>>(), ARROWS.map(|(name, _)| name).iter().collect::<Vec<_>>());
+    assert_eq!(
+        dependencies.keys().collect::<Vec<_>>(),
+        ARROWS.map(|(name, _)| name).iter().collect::<Vec<_>>()
+    );
     for (name, allowed) in ARROWS {
         let mut used: Vec<&String> = dependencies[name].iter().filter(of_workspace).collect();
         used.sort();

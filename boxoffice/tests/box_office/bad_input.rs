@@ -113,7 +113,8 @@ async fn tokens_that_are_not_good_are_refused() {
     let office = office().await;
     let person = office.register("attendee").await;
     let parts: Vec<&str> = person.token.split('.').collect();
-    let none = BASE64_URL.encode(json!({ "alg": "none", "typ": "JWT", "kid": kid_of(&person.token) }).to_string());
+    let none =
+        BASE64_URL.encode(json!({ "alg": "none", "typ": "JWT", "kid": kid_of(&person.token) }).to_string());
     let as_admin = BASE64_URL.encode(
         json!({ "sub": person.id, "role": "admin", "sid": Uuid::now_v7(), "iat": 0, "exp": 9_999_999_999_u64,
                 "iss": "boxoffice", "aud": "boxoffice" })

@@ -122,9 +122,11 @@ async fn the_demo_fills_an_empty_box_office_once() {
         command.env("BOXOFFICE_DATA_DIR", &data_dir);
         let (mut process, url) = start(command, &http()).await;
         eventually("the demo is in", DEADLINE, || async {
-            process.output().contains("The demo is in").then_some(()).or_else(|| {
-                process.output().contains("The demo was in already").then_some(())
-            })
+            process
+                .output()
+                .contains("The demo is in")
+                .then_some(())
+                .or_else(|| process.output().contains("The demo was in already").then_some(()))
         })
         .await;
         eventually("five events are listed", DEADLINE, || async {

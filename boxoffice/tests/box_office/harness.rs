@@ -72,7 +72,8 @@ pub(crate) async fn shared(source: Source) -> &'static BoxOffice {
     match source {
         Source::EventLog => EVENT_LOG.get_or_init(|| BoxOffice::up(None)).await,
         Source::Kafka => {
-            let start = || async { BoxOffice::up(Some(KafkaServer::shared().await.brokers().to_owned())).await };
+            let start =
+                || async { BoxOffice::up(Some(KafkaServer::shared().await.brokers().to_owned())).await };
             KAFKA.get_or_init(start).await
         }
     }
@@ -173,7 +174,13 @@ impl BoxOffice {
         send(with_token(self.request(Method::POST, path), token).json(body)).await
     }
 
-    pub(crate) async fn post_with_key(&self, path: &str, token: Option<&str>, key: &str, body: &Value) -> Answer {
+    pub(crate) async fn post_with_key(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        key: &str,
+        body: &Value,
+    ) -> Answer {
         let request = with_token(self.request(Method::POST, path), token).header("Idempotency-Key", key);
         send(request.json(body)).await
     }
@@ -188,11 +195,7 @@ impl BoxOffice {
         let body = json!({ "name": format!("A {role}"), "email": email, "password": PASSWORD, "role": role });
         let answer = self.post("/api/v1/auth/register", None, &body).await;
         answer.expect(StatusCode::CREATED);
-        Person {
-            id: answer.text("/user/id"),
-            token: answer.text("/accessToken"),
-            email,
-        }
+        Person { id: answer.text("/user/id"), token: answer.text("/accessToken"), email }
     }
 
     /// Many new accounts, a few at a time.

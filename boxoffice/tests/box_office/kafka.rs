@@ -92,7 +92,10 @@ async fn logged_events(office: &BoxOffice, admin: &str) -> BTreeMap<String, Valu
 fn check_headers(records: &[Record]) {
     for Record { topic, key, value, headers } in records {
         let kind = &headers["ce_type"];
-        assert!(topic == &format!("{}.v1", kind.split('.').take(2).collect::<Vec<_>>().join(".")), "{kind} in {topic}");
+        assert!(
+            topic == &format!("{}.v1", kind.split('.').take(2).collect::<Vec<_>>().join(".")),
+            "{kind} in {topic}"
+        );
         assert_eq!(headers["ce_specversion"], "1.0");
         assert_eq!(headers["ce_source"], "/boxoffice");
         assert_eq!(headers["content-type"], "application/json");

@@ -8,7 +8,9 @@ use platform::{
     http::{PathId, RequestId},
 };
 
-use crate::{CommandApi, answers, callers::Member, idempotency::NotDone, refusals, show_writers::TicketOrder};
+use crate::{
+    CommandApi, answers, callers::Member, idempotency::NotDone, refusals, show_writers::TicketOrder,
+};
 
 /// Cancels a booking
 ///

@@ -4,9 +4,7 @@ use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use domain::{
     Description, Money, ShowId, TicketTypeId, TicketTypeName, TimeZone, Title, UserId, Venue,
-    show::{
-        Capacity, CreateShow, NewTicketType, Schedule, ScheduleError, Show, ShowCommand, ShowDetails,
-    },
+    show::{Capacity, CreateShow, NewTicketType, Schedule, ScheduleError, Show, ShowCommand, ShowDetails},
 };
 use event_store::{CommandContext, Metadata, NewReceipt, NoCompanion, Receipt, StreamPosition};
 use platform::{

@@ -195,11 +195,8 @@ impl CreatedShow {
         if ticket_type.available() == 0 {
             return Err(ShowError::SoldOut { available: 0 });
         }
-        let tickets = vec![TicketLine {
-            ticket_type_id: ticket_type.id,
-            quantity: 1,
-            price: ticket_type.price,
-        }];
+        let tickets =
+            vec![TicketLine { ticket_type_id: ticket_type.id, quantity: 1, price: ticket_type.price }];
         Ok(vec![ShowEvent::TicketsSold { booking_id, attendee_id, tickets, at }])
     }
 

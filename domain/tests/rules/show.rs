@@ -6,7 +6,9 @@ use domain::show::{
     BookTickets, CreateShow, ReleaseTickets, Schedule, Show, ShowCommand, ShowDetails, ShowError,
 };
 
-use crate::{attendee, booking, created, created_with, details, early, host_id, released, show_id, sold, time};
+use crate::{
+    attendee, booking, created, created_with, details, early, host_id, released, show_id, sold, time,
+};
 
 fn show() -> TestFramework<Show> {
     TestFramework::with(())
@@ -36,12 +38,8 @@ fn create_at(at: DateTime<Utc>) -> ShowCommand {
 
 fn on_sale(from: Option<&str>, to: Option<&str>) -> ShowDetails {
     let schedule = details().schedule;
-    let schedule = Schedule::parse(
-        schedule.start_date_time,
-        schedule.end_date_time,
-        from.map(time),
-        to.map(time),
-    );
+    let schedule =
+        Schedule::parse(schedule.start_date_time, schedule.end_date_time, from.map(time), to.map(time));
     ShowDetails { schedule: schedule.expect("a schedule"), ..details() }
 }
 

@@ -67,7 +67,8 @@ fn a_show_lasts_from_five_minutes_to_fourteen_days() {
 #[test]
 fn a_sale_ends_after_it_starts_and_starts_before_the_end() {
     let (start, end) = (time("2027-06-01T18:00:00Z"), time("2027-06-01T21:00:00Z"));
-    let sold = |from: DateTime<Utc>, to: DateTime<Utc>| Schedule::parse(start, end, Some(from), Some(to)).err();
+    let sold =
+        |from: DateTime<Utc>, to: DateTime<Utc>| Schedule::parse(start, end, Some(from), Some(to)).err();
     assert_eq!(sold(start, end), None);
     assert_eq!(sold(start, start), Some(ScheduleError::SalesEndBeforeTheyStart));
     assert_eq!(sold(end, end), Some(ScheduleError::SalesStartAfterTheEnd));

@@ -2,7 +2,7 @@
 
 use cqrs_es::test::TestFramework;
 use domain::{
-    EmailAddress, Personal, PersonName,
+    EmailAddress, PersonName, Personal,
     user::{RegisterUser, Role, User, UserCommand, UserError, UserEvent},
 };
 

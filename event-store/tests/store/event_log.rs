@@ -39,8 +39,11 @@ async fn events_get_dense_places_in_stream_order() {
         numbered += store.number_outbox(epoch, LEASE, 3).await.unwrap().events;
     }
     let expected = [("a", 1), ("a", 2), ("b", 1), ("a", 3)];
-    let expected: Vec<_> =
-        expected.iter().zip(1..).map(|((id, sequence), place)| (place, (*id).to_owned(), *sequence)).collect();
+    let expected: Vec<_> = expected
+        .iter()
+        .zip(1..)
+        .map(|((id, sequence), place)| (place, (*id).to_owned(), *sequence))
+        .collect();
     assert_eq!(logged(&store).await, expected);
     assert_eq!(store.outbox_len().await.unwrap(), 0);
 }

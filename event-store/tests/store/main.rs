@@ -1,5 +1,7 @@
 //! The event store on a real PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic, in its helpers too")]
+
 mod appending;
 mod event_log;
 mod personal_data;

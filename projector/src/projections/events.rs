@@ -47,7 +47,9 @@ impl Projection for Events {
                 insert_ticket_types(tx, event_id, &ticket_types).await?;
             }
             ShowEvent::TicketsSold { tickets, .. } => add_sold(tx, &event.stream.id, &tickets, 1).await?,
-            ShowEvent::TicketsReleased { tickets, .. } => add_sold(tx, &event.stream.id, &tickets, -1).await?,
+            ShowEvent::TicketsReleased { tickets, .. } => {
+                add_sold(tx, &event.stream.id, &tickets, -1).await?
+            }
         }
         Ok(())
     }
@@ -111,14 +113,12 @@ async fn add_sold(
     sign: i64,
 ) -> Result<(), sqlx::Error> {
     for line in tickets {
-        sqlx::query(
-            "update event_ticket_types set sold = sold + $3 where event_id = $1::uuid and id = $2",
-        )
-        .bind(event_id)
-        .bind(line.ticket_type_id.uuid())
-        .bind(sign * i64::from(line.quantity))
-        .execute(&mut *tx)
-        .await?;
+        sqlx::query("update event_ticket_types set sold = sold + $3 where event_id = $1::uuid and id = $2")
+            .bind(event_id)
+            .bind(line.ticket_type_id.uuid())
+            .bind(sign * i64::from(line.quantity))
+            .execute(&mut *tx)
+            .await?;
     }
     Ok(())
 }

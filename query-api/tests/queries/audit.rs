@@ -153,7 +153,7 @@ async fn only_admins_read_the_audit_whatever_they_ask_for() {
     }
     for (path, field) in [
         ("events?colour=red", "colour"),
-        ("events?from=0", "from"),
+        ("events?from=-1", "from"),
         ("events?limit=101", "limit"),
         ("events?type=seat", "type"),
         ("events?stream=%00", "stream"),

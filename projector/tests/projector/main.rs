@@ -1,0 +1,226 @@
+//! The projector on real PostgreSQL and Kafka: duplicates, gaps and poison (I5).
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic, in its helpers too")]
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{TimeDelta, Utc};
+use domain::{
+    Money, ShowId, TicketTypeId, TicketTypeName, TimeZone, Title, UserId,
+    show::{NewTicketType, Schedule, ShowDetails, ShowEvent},
+};
+use event_store::{Append, EventStore, MasterKey, Metadata, NewEvent, StreamAppend, StreamId};
+use feed::Relay;
+use projector::{Projector, READ_SCHEMA};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use testkit::{eventually, kafka::KafkaServer, postgres};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Both databases in one, migrated.
+struct Databases {
+    store: EventStore,
+    read: PgPool,
+}
+
+impl Databases {
+    async fn new() -> Self {
+        let database = postgres::database("projector").await;
+        let options: PgConnectOptions = database.url().parse().unwrap();
+        let pool = |options| PgPoolOptions::new().max_connections(12).connect_with(options);
+        let write = pool(options.clone()).await.unwrap();
+        EventStore::migrate(&write).await.unwrap();
+        let read = pool(options.options([("search_path", READ_SCHEMA)])).await.unwrap();
+        projector::migrate(&read).await.unwrap();
+        let key = MasterKey::parse(&MasterKey::generate()).unwrap();
+        Self { store: EventStore::new(write, Arc::new(key)), read }
+    }
+
+    /// Runs a relay and a projector until the guard is dropped.
+    fn follow(&self, brokers: Option<&str>) -> tokio_util::sync::DropGuard {
+        let stop = CancellationToken::new();
+        let brokers = brokers.map(str::to_owned);
+        let relay = Relay::new(self.store.clone(), brokers.clone(), "test".to_owned());
+        tokio::spawn(relay.run(stop.clone()));
+        let projector = Projector::new(self.read.clone(), self.store.clone(), brokers);
+        tokio::spawn(projector.run(stop.clone()));
+        stop.drop_guard()
+    }
+
+    async fn append(&self, show: ShowId, expected_sequence: i64, events: &[ShowEvent]) {
+        let streams = vec![StreamAppend {
+            stream: StreamId::new("event", show),
+            expected_sequence,
+            events: events.iter().map(|event| NewEvent::from_domain(event, &Metadata::default())).collect(),
+        }];
+        self.store.append(&[Append { streams, receipt: None }]).await.unwrap();
+    }
+
+    /// What the read model says is sold of a show; nothing if it does not know it.
+    async fn sold(&self, show: ShowId) -> Option<i64> {
+        sqlx::query_scalar("select sold from event_ticket_types where event_id = $1")
+            .bind(show.uuid())
+            .fetch_optional(&self.read)
+            .await
+            .unwrap()
+    }
+
+    async fn until_sold(&self, show: ShowId, tickets: i64) {
+        let what = format!("{tickets} tickets are sold in the read model");
+        eventually(&what, DEADLINE, || async { (self.sold(show).await == Some(tickets)).then_some(()) })
+            .await;
+    }
+
+    async fn parked(&self) -> Vec<(String, String, i64)> {
+        sqlx::query_as("select projection, aggregate_id, sequence from parked order by 1, 2, 3")
+            .fetch_all(&self.read)
+            .await
+            .unwrap()
+    }
+}
+
+fn a_show() -> ShowId {
+    ShowId::new(Uuid::now_v7())
+}
+
+fn created(show: ShowId) -> ShowEvent {
+    let start = Utc::now() + TimeDelta::days(1);
+    ShowEvent::EventCreated {
+        event_id: show,
+        host_id: UserId::new(Uuid::now_v7()),
+        details: Box::new(ShowDetails {
+            title: Title::parse("Engines").unwrap(),
+            description: None,
+            venue: None,
+            schedule: Schedule::parse(start, start + TimeDelta::hours(1), None, None).unwrap(),
+            time_zone: TimeZone::UTC,
+        }),
+        ticket_types: vec![NewTicketType {
+            id: ticket_type(show),
+            name: TicketTypeName::parse("General admission").unwrap(),
+            price: Money::FREE,
+            capacity: 1_000,
+        }],
+        at: Utc::now(),
+    }
+}
+
+/// One type a show; its id is the show's.
+fn ticket_type(show: ShowId) -> TicketTypeId {
+    TicketTypeId::new(show.uuid())
+}
+
+fn sold(show: ShowId) -> ShowEvent {
+    ShowEvent::TicketsSold {
+        booking_id: domain::BookingId::new(Uuid::now_v7()),
+        attendee_id: UserId::new(Uuid::now_v7()),
+        tickets: vec![domain::show::TicketLine {
+            ticket_type_id: ticket_type(show),
+            quantity: 1,
+            price: Money::FREE,
+        }],
+        at: Utc::now(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_kafka_carries_again_is_applied_once() {
+    let (databases, kafka) = (Databases::new().await, KafkaServer::start_own().await);
+    feed::topics::create_topics(kafka.brokers()).await.unwrap();
+    let _following = databases.follow(Some(kafka.brokers()));
+    let (show, later) = (a_show(), a_show());
+    databases.append(show, 0, &[created(show), sold(show), sold(show)]).await;
+    databases.until_sold(show, 2).await;
+    // As after a reconcile, or by a leader that lost its place: everything is published a second time.
+    sqlx::query("update relay_leader set published_position = 0")
+        .execute(databases.store.pool())
+        .await
+        .unwrap();
+    databases.append(later, 0, &[created(later), sold(later)]).await;
+    databases.until_sold(later, 1).await;
+    databases.append(show, 3, &[sold(show)]).await;
+    databases.until_sold(show, 3).await;
+    assert_eq!(databases.parked().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_kafka_lost_is_filled_in_from_the_event_log() {
+    let (databases, kafka) = (Databases::new().await, KafkaServer::start_own().await);
+    feed::topics::create_topics(kafka.brokers()).await.unwrap();
+    let show = a_show();
+    {
+        let _following = databases.follow(Some(kafka.brokers()));
+        databases.append(show, 0, &[created(show), sold(show)]).await;
+        databases.until_sold(show, 1).await;
+    }
+    // While nobody publishes, three events get their places; then the mark is moved past them.
+    databases.append(show, 2, &[sold(show), sold(show), sold(show)]).await;
+    {
+        let stop = CancellationToken::new();
+        let numbering = tokio::spawn(
+            Relay::new(databases.store.clone(), None, "only numbers".to_owned()).run(stop.clone()),
+        );
+        eventually("all is numbered", DEADLINE, || async {
+            (databases.store.head().await.unwrap().global_position == 5).then_some(())
+        })
+        .await;
+        stop.cancel();
+        numbering.await.unwrap();
+    }
+    sqlx::query("update relay_leader set published_position = 5")
+        .execute(databases.store.pool())
+        .await
+        .unwrap();
+    let _following = databases.follow(Some(kafka.brokers()));
+    databases.append(show, 5, &[sold(show)]).await;
+    databases.until_sold(show, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_cannot_be_applied_stops_its_stream_and_no_other() {
+    let databases = Databases::new().await;
+    let (poisoned, sound) = (a_show(), a_show());
+    databases.append(poisoned, 0, &[created(poisoned), sold(poisoned)]).await;
+    sqlx::query(
+        "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata)
+         values ('event', $1, 3, 'TicketsSold', '1', '{\"type\": \"TicketsSold\", \"tickets\": 7}', '{}')",
+    )
+    .bind(poisoned.to_string())
+    .execute(databases.store.pool())
+    .await
+    .unwrap();
+    databases.append(poisoned, 3, &[sold(poisoned)]).await;
+    databases.append(sound, 0, &[created(sound), sold(sound)]).await;
+
+    let _following = databases.follow(None);
+    databases.until_sold(sound, 1).await;
+    databases.append(sound, 2, &[sold(sound)]).await;
+    databases.until_sold(sound, 2).await;
+    assert_eq!(databases.sold(poisoned).await, Some(1), "what came before it was applied");
+    let id = poisoned.to_string();
+    let expected: Vec<_> = ["events", "notifications"]
+        .iter()
+        .flat_map(|projection| [3, 4].map(|sequence| ((*projection).to_owned(), id.clone(), sequence)))
+        .collect();
+    eventually("both projections have parked it", DEADLINE, || async {
+        (databases.parked().await == expected).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_projector_that_was_stopped_goes_on_where_it_was() {
+    let databases = Databases::new().await;
+    let show = a_show();
+    databases.append(show, 0, &[created(show)]).await;
+    for tickets in 1..=3 {
+        let _following = databases.follow(None);
+        databases.append(show, tickets, &[sold(show)]).await;
+        databases.until_sold(show, tickets).await;
+    }
+}

@@ -1,0 +1,23 @@
+//! The harness of Boxoffice's tests: real servers, real processes, conditions with deadlines.
+//!
+//! - [`postgres`] starts a PostgreSQL and hands out empty databases.
+//! - [`kafka`] starts an Apache Kafka of one node.
+//! - [`process`] runs a binary as a child, to be ended politely or with `kill -9`.
+//! - [`eventually`] awaits a condition; tests never sleep.
+//!
+//! Everything that is started here dies with the test process, however that dies, and takes its files along.
+//! What cannot be started panics with a sentence that says what to do; nothing is skipped.
+//!
+//! The harness knows no ticketing noun and none of the other crates.
+
+#![forbid(unsafe_code)]
+
+mod eventually;
+mod guardian;
+pub mod kafka;
+mod port;
+pub mod postgres;
+pub mod process;
+
+pub use eventually::eventually;
+pub use port::free_port;
