@@ -2,11 +2,11 @@
 
 use anyhow::{Context, bail};
 use command_api::{NewUser, Passwords};
-use event_store::MasterKey;
+use event_store::{EventStore, MasterKey};
 use platform::Config;
 use secrecy::SecretString;
 
-use crate::{databases::Databases, migrate};
+use crate::databases::Databases;
 
 pub(crate) async fn create(
     config: &Config,
@@ -17,8 +17,9 @@ pub(crate) async fn create(
     let (password, generated) = password(password_stdin)?;
     let admin = NewUser::admin(name, email, password)?;
     let databases = Databases::beside_up(config).await?;
-    migrate::prepare(config, &databases).await?;
-    let store = databases.store(databases.write_pool("boxoffice admin").await?).await?;
+    let write = databases.patient_write_pool("boxoffice admin").await?;
+    EventStore::migrate(&write).await.context("migrating the write database")?;
+    let store = databases.store(write).await?;
     let id = command_api::register(&store, &Passwords::new(), admin).await?;
     println!("Administrator {email} has the id {id}.");
     if let Some(password) = generated {

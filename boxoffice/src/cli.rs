@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::io::{self, Write};
+
 use clap::{Parser, Subcommand};
 
 /// Sells tickets to events without ever overselling, and can prove it.
@@ -28,6 +30,8 @@ pub(crate) enum Command {
     Relay,
     /// Keeps the read models up to date
     Projector,
+    /// Follows events and gives commands: ends holds that lapsed and bookings of cancelled events
+    Processes,
     /// Creates or updates the tables of both databases, and the topics if KAFKA_BROKERS is set
     Migrate,
     /// Rebuilds a read model from the event log, beside the live one, and puts it in its place
@@ -39,6 +43,16 @@ pub(crate) enum Command {
     Admin {
         #[command(subcommand)]
         command: AdminCommand,
+    },
+    /// Looks after the keys that sign access tokens
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Erases a user: destroys what is known of the person, cancels what they offer and have, and reports it
+    Erase {
+        /// The user's id
+        user_id: uuid::Uuid,
     },
     /// Lists all settings: environment variables, defaults, meanings
     Settings,
@@ -60,12 +74,24 @@ pub(crate) enum AdminCommand {
     },
 }
 
-/// One paragraph a setting.
-pub(crate) fn print_settings() {
-    for setting in platform::config::settings() {
-        println!("{}", setting.name);
-        println!("    {}", setting.meaning);
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Makes a new key; tokens that the old one signed stay good until they expire
+    Rotate,
+    /// Lists all keys that there have been, newest first
+    List,
+}
+
+/// One paragraph a setting. Who reads only the first lines (`| head`) is no error.
+pub(crate) fn print_settings() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let printed = platform::config::settings().iter().try_for_each(|setting| {
         let default = setting.default.unwrap_or("none");
-        println!("    allowed: {}; default: {default}", setting.allowed);
+        writeln!(out, "{}\n    {}", setting.name, setting.meaning)?;
+        writeln!(out, "    allowed: {}; default: {default}", setting.allowed)
+    });
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
     }
 }

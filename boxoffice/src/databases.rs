@@ -26,6 +26,17 @@ pub(crate) struct Databases {
     master_key: Arc<MasterKey>,
 }
 
+/// What a pool of the read database is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Queries.
+    Reads,
+    /// The running projector.
+    Writes,
+    /// Migrations and rebuilds, which may take as long as they need.
+    WritesPatiently,
+}
+
 impl Databases {
     /// What DATABASE_URL and READ_DATABASE_URL say.
     pub(crate) fn configured(config: &Config) -> anyhow::Result<Self> {
@@ -45,7 +56,8 @@ impl Databases {
         Self::new(config, embedded.write_url(), embedded.read_url(), Some(embedded))
     }
 
-    /// For commands that may run beside `boxoffice up`: its server if it runs one, else as above.
+    /// For commands that may run beside `boxoffice up`: its server if it runs one, else as above. Never makes a new
+    /// one: that would be in the wrong folder.
     pub(crate) async fn beside_up(config: &Config) -> anyhow::Result<Self> {
         if config.database_url.is_none()
             && let Some((write_url, read_url)) = EmbeddedPostgres::of_other_process(&config.data_dir)
@@ -54,6 +66,12 @@ impl Databases {
             if databases.write_pool("boxoffice").await.is_ok() {
                 return Ok(databases);
             }
+        }
+        if config.database_url.is_none() && !config.data_dir.join("postgres").exists() {
+            bail!(
+                "there is no box office in {}: set BOXOFFICE_DATA_DIR or DATABASE_URL to where yours is",
+                config.data_dir.display()
+            );
         }
         Self::configured_or_embedded(config).await
     }
@@ -74,11 +92,21 @@ impl Databases {
 
     /// A pool on the write database.
     pub(crate) async fn write_pool(&self, application_name: &'static str) -> anyhow::Result<PgPool> {
+        self.pool_of_writes(application_name, false).await
+    }
+
+    /// The same for migrations and rebuilds, which may take as long as they need.
+    pub(crate) async fn patient_write_pool(&self, application_name: &'static str) -> anyhow::Result<PgPool> {
+        self.pool_of_writes(application_name, true).await
+    }
+
+    async fn pool_of_writes(&self, application_name: &'static str, patient: bool) -> anyhow::Result<PgPool> {
         let options = PoolOptions {
             max_connections: self.connections,
             application_name,
             search_path: None,
             read_only: false,
+            patient,
         };
         connect(&self.write_url, options).await.context("write database")
     }
@@ -88,20 +116,21 @@ impl Databases {
         &self,
         application_name: &'static str,
         search_path: &'static str,
-        read_only: bool,
+        access: Access,
     ) -> anyhow::Result<PgPool> {
         let options = PoolOptions {
             max_connections: self.connections,
             application_name,
             search_path: Some(search_path),
-            read_only,
+            read_only: access == Access::Reads,
+            patient: access == Access::WritesPatiently,
         };
         connect(&self.read_url, options).await.context("read database")
     }
 
-    /// A pool of the live read models that writes.
-    pub(crate) async fn projector_pool(&self) -> anyhow::Result<PgPool> {
-        self.read_pool("boxoffice projector", READ_SCHEMA, false).await
+    /// A pool of the live read models that writes; `access` says how long it may take.
+    pub(crate) async fn projector_pool(&self, access: Access) -> anyhow::Result<PgPool> {
+        self.read_pool("boxoffice projector", READ_SCHEMA, access).await
     }
 
     /// The event store over a pool; refuses a master key that is not this database's.

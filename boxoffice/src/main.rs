@@ -4,6 +4,8 @@ mod admin;
 mod cli;
 mod databases;
 mod demo;
+mod erase;
+mod keys;
 mod migrate;
 mod replay;
 mod roles;
@@ -15,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use platform::{Config, Shutdown, telemetry};
 
-use crate::cli::{AdminCommand, Cli, Command};
+use crate::cli::{AdminCommand, Cli, Command, KeysCommand};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -33,8 +35,7 @@ async fn start(cli: Cli) -> anyhow::Result<()> {
         .install_default()
         .map_err(|_| anyhow::anyhow!("another TLS provider was installed first"))?;
     if let Command::Settings = cli.command {
-        cli::print_settings();
-        return Ok(());
+        return Ok(cli::print_settings()?);
     }
     let config = Config::load()?;
     telemetry::init(&config)?;
@@ -45,11 +46,15 @@ async fn start(cli: Cli) -> anyhow::Result<()> {
         Command::QueryApi => run::role(roles::query_api, config, shutdown).await,
         Command::Relay => run::role(roles::relay, config, shutdown).await,
         Command::Projector => run::role(roles::projector, config, shutdown).await,
+        Command::Processes => run::role(roles::processes, config, shutdown).await,
         Command::Migrate => migrate::migrate(&config).await,
         Command::Replay { projection } => replay::replay(&config, &projection).await,
         Command::Admin { command: AdminCommand::Create { email, name, password_stdin } } => {
             admin::create(&config, &email, &name, password_stdin).await
         }
+        Command::Keys { command: KeysCommand::Rotate } => keys::rotate(&config).await,
+        Command::Keys { command: KeysCommand::List } => keys::list(&config).await,
+        Command::Erase { user_id } => erase::erase(&config, user_id).await,
         Command::Settings => Ok(()),
     }
 }

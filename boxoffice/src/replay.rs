@@ -8,7 +8,7 @@ use projector::{
     rebuild::{Progress, rebuild},
 };
 
-use crate::databases::Databases;
+use crate::databases::{Access, Databases};
 
 pub(crate) async fn replay(config: &Config, name: &str) -> anyhow::Result<()> {
     let Some(projection) = projections::named(name) else {
@@ -17,8 +17,9 @@ pub(crate) async fn replay(config: &Config, name: &str) -> anyhow::Result<()> {
     };
     let databases = Databases::beside_up(config).await?;
     let store = databases.store(databases.write_pool("boxoffice replay").await?).await?;
-    let live = databases.projector_pool().await?;
-    let beside = databases.read_pool("boxoffice replay", projection.rebuild_schema(), false).await?;
+    let live = databases.projector_pool(Access::WritesPatiently).await?;
+    let beside =
+        databases.read_pool("boxoffice replay", projection.rebuild_schema(), Access::WritesPatiently).await?;
     let bar = progress_bar(store.head().await?.global_position);
     let mut events = 0;
     rebuild(projection, &live, &beside, &store, |Progress { position, head }| {

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use command_api::{CommandApi, signing_keys::SigningKey};
-use feed::{Relay, RelayState};
+use feed::Relay;
 use futures::future::BoxFuture;
 use platform::{
     Config, Shutdown,
@@ -10,11 +10,14 @@ use platform::{
     postgres::{self, PoolOptions},
     tokens::TokenChecker,
 };
+use processes::Processes;
 use projector::{Projector, READ_SCHEMA};
 use query_api::QueryApi;
+use sqlx::PgPool;
 use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
 
-use crate::databases::Databases;
+use crate::databases::{Access, Databases};
 
 /// A role, ready to run.
 pub(crate) struct Role {
@@ -34,7 +37,8 @@ pub(crate) async fn command_api(
     let pool = databases.write_pool("boxoffice command-api").await?;
     let store = databases.store(pool.clone()).await?;
     let signing_key = SigningKey::load_or_make(&store, config.jwt_key.as_ref()).await?;
-    let api = CommandApi::new(store, TokenChecker::new(pool.clone()), signing_key);
+    let api = CommandApi::new(store, TokenChecker::new(pool.clone()), signing_key, config.hold_seconds);
+    let api = api.behind(config.trusted_proxies.clone());
     Ok(Role {
         name: "command-api",
         api: Some(command_api::router(api)),
@@ -43,17 +47,27 @@ pub(crate) async fn command_api(
     })
 }
 
-pub(crate) async fn query_api(_: &Config, databases: &Databases, _: &Shutdown) -> anyhow::Result<Role> {
-    let read = databases.read_pool("boxoffice query-api", READ_SCHEMA, true).await?;
+pub(crate) async fn query_api(
+    _: &Config,
+    databases: &Databases,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Role> {
+    let read = databases.read_pool("boxoffice query-api", READ_SCHEMA, Access::Reads).await?;
     let options = PoolOptions {
         max_connections: AUDIT_CONNECTIONS,
         application_name: "boxoffice query-api audit",
         search_path: None,
         read_only: true,
+        patient: false,
     };
     let write = postgres::connect(&databases.write_url, options).await?;
     let store = databases.store_unchecked(write.clone());
-    let api = QueryApi::new(read.clone(), store, TokenChecker::new(write.clone()));
+    let accounts = write.clone();
+    let tokens = TokenChecker::of_existing(write.clone(), move |user_id| {
+        let accounts = accounts.clone();
+        async move { account_exists(&accounts, user_id).await }
+    });
+    let api = QueryApi::new(read.clone(), store, tokens, shutdown.clone());
     Ok(Role {
         name: "query-api",
         api: Some(query_api::router(api)),
@@ -65,8 +79,21 @@ pub(crate) async fn query_api(_: &Config, databases: &Databases, _: &Shutdown) -
     })
 }
 
-/// Audits and token keys need few connections to the write database.
-const AUDIT_CONNECTIONS: u32 = 4;
+/// A token outlives the account that it was made for by minutes; an erased person reads nothing with it. (Commands check
+/// this in the append itself.)
+async fn account_exists(write: &PgPool, user_id: Uuid) -> bool {
+    let found = sqlx::query_scalar("select exists (select from accounts where user_id = $1)")
+        .bind(user_id)
+        .fetch_one(write)
+        .await;
+    found.unwrap_or_else(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "cannot look for an account");
+        false
+    })
+}
+
+/// Audits, accounts and token keys need few connections to the write database.
+const AUDIT_CONNECTIONS: u32 = 8;
 
 pub(crate) async fn relay(
     config: &Config,
@@ -75,16 +102,19 @@ pub(crate) async fn relay(
 ) -> anyhow::Result<Role> {
     let pool = databases.write_pool("boxoffice relay").await?;
     let store = databases.store(pool).await?;
-    let holder = format!("process {}", std::process::id());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let holder = format!("process {} on {}", std::process::id(), host.trim());
     let relay = Relay::new(store, config.kafka_brokers.clone(), holder);
     let state = relay.state();
     let check = Check::new("relay", move || {
         let state = state.borrow().clone();
         async move {
-            match state {
-                RelayState::Leading | RelayState::Standby => Ok(()),
-                RelayState::Starting => Err("has not asked for the lead yet".to_owned()),
-                RelayState::Failing(_) => Err("is failing; its log says why".to_owned()),
+            if !state.started {
+                return Err("has not asked for the lead yet".to_owned());
+            }
+            match state.numbering.or(state.publishing) {
+                None => Ok(()),
+                Some(_) => Err("is failing; its log says why".to_owned()),
             }
         }
     });
@@ -97,7 +127,7 @@ pub(crate) async fn projector(
     databases: &Databases,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Role> {
-    let read = databases.projector_pool().await?;
+    let read = databases.projector_pool(Access::Writes).await?;
     let write = databases.write_pool("boxoffice projector").await?;
     let store = databases.store(write).await?;
     let projector = Projector::new(read, store, config.kafka_brokers.clone());
@@ -114,6 +144,23 @@ pub(crate) async fn projector(
     });
     let work = Box::pin(projector.run(shutdown.token().clone()));
     Ok(Role { name: "projector", api: None, checks: vec![check], work: Some(work) })
+}
+
+pub(crate) async fn processes(
+    config: &Config,
+    databases: &Databases,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Role> {
+    let pool = databases.write_pool("boxoffice processes").await?;
+    let store = databases.store(pool).await?;
+    let processes = Processes::new(store, config.kafka_brokers.clone());
+    let failure = processes.failure();
+    let check = Check::new("processes", move || {
+        let failure = failure.borrow().clone();
+        async move { failure.map_or(Ok(()), |what| Err(format!("{what} fails; its log says why"))) }
+    });
+    let work = Box::pin(processes.run(shutdown.token().clone()));
+    Ok(Role { name: "processes", api: None, checks: vec![check], work: Some(work) })
 }
 
 /// Everything that HTTP answers for these roles: their routes, the document of all routes, health.

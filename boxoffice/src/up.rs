@@ -15,6 +15,7 @@ pub(crate) async fn up(config: Config, with_demo: bool, shutdown: Shutdown) -> a
         roles::query_api(&config, &databases, &shutdown).await?,
         roles::relay(&config, &databases, &shutdown).await?,
         roles::projector(&config, &databases, &shutdown).await?,
+        roles::processes(&config, &databases, &shutdown).await?,
     ];
     let router = roles::router(&mut roles, &shutdown);
     print_welcome(&config, &databases, &format!("http://{}", server.address()?));

@@ -7,9 +7,17 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use contract::{CONSISTENCY_TOKEN_HEADER, ConsistencyToken, StreamPoint};
-use domain::{Money, booking::PlacedBooking, show::CreatedShow, user::Profile};
+use domain::{
+    Money,
+    booking::PlacedBooking,
+    show::{CreatedShow, ShowStatus},
+    user::Profile,
+};
 use event_store::StreamPosition;
+use platform::Problem;
 use serde::Serialize;
+
+use crate::show_writers::{Done, Subject};
 
 /// A resource that a command made.
 pub(crate) fn created<T: Serialize>(
@@ -24,6 +32,41 @@ pub(crate) fn created<T: Serialize>(
         (header::ETAG, header_value(&format!("\"{version}\""))),
     ]);
     (StatusCode::CREATED, headers, Json(body)).into_response()
+}
+
+/// A resource that a command changed, or would have changed if it were not so already.
+pub(crate) fn changed<T: Serialize>(version: i64, body: &T, written: &[StreamPosition]) -> Response {
+    let mut headers = consistency(written);
+    headers.insert(header::ETAG, header_value(&format!("\"{version}\"")));
+    (StatusCode::OK, headers, Json(body)).into_response()
+}
+
+/// A new booking.
+///
+/// # Errors
+/// The order was not about a booking; that is a defect.
+pub(crate) fn booking_created(done: Done) -> Result<Response, Problem> {
+    let Subject::Booking(placed, version) = done.subject else { return Err(Problem::internal()) };
+    let path = format!("/api/v1/bookings/{}", placed.id);
+    Ok(created(&path, version, &booking(&placed, version), &done.written))
+}
+
+/// A booking that was there before.
+///
+/// # Errors
+/// The order was not about a booking; that is a defect.
+pub(crate) fn booking_changed(done: Done) -> Result<Response, Problem> {
+    let Subject::Booking(placed, version) = done.subject else { return Err(Problem::internal()) };
+    Ok(changed(version, &booking(&placed, version), &done.written))
+}
+
+/// An event that was there before.
+///
+/// # Errors
+/// The order was not about the event; that is a defect.
+pub(crate) fn event_changed(done: Done) -> Result<Response, Problem> {
+    let Subject::Show(event) = done.subject else { return Err(Problem::internal()) };
+    Ok(changed(event.version, &event, &done.written))
 }
 
 /// Done, and there is nothing to show.
@@ -51,20 +94,25 @@ pub(crate) fn money(money: Money) -> contract::Money {
 }
 
 /// A user as they see themselves.
-pub(crate) fn user(profile: &Profile, version: i64) -> contract::User {
+pub(crate) fn user(profile: &Profile) -> contract::User {
     contract::User {
         id: profile.id.uuid(),
         name: profile.name.clear().unwrap_or_default().to_owned(),
         email: profile.email.clear().map(str::to_owned),
         role: profile.role.name().to_owned(),
         created_at: profile.registered_at,
-        version,
+        version: i64::try_from(profile.version).unwrap_or(i64::MAX),
     }
 }
 
 pub(crate) fn event(show: &CreatedShow, now: DateTime<Utc>) -> contract::Event {
     let details = &show.details;
-    let ended = now >= details.schedule.end_date_time;
+    let status = match show.status {
+        ShowStatus::Draft => "draft",
+        ShowStatus::Cancelled => "cancelled",
+        ShowStatus::Published if now >= details.schedule.end_date_time => "ended",
+        ShowStatus::Published => "published",
+    };
     contract::Event {
         id: show.id.uuid(),
         host_id: show.host_id.uuid(),
@@ -76,24 +124,26 @@ pub(crate) fn event(show: &CreatedShow, now: DateTime<Utc>) -> contract::Event {
         time_zone: details.time_zone.name().to_owned(),
         sales_start: details.schedule.sales_start,
         sales_end: details.schedule.sales_end,
-        status: if ended { "ended" } else { "published" }.to_owned(),
+        max_tickets_per_booking: i64::from(details.max_tickets_per_booking),
+        hold_seconds: i64::from(details.hold_seconds),
+        status: status.to_owned(),
         capacity: i64::from(show.capacity()),
         number_of_attendees: i64::from(show.sold()),
-        ticket_types: show.ticket_types.iter().map(ticket_type).collect(),
+        ticket_types: show.ticket_types.iter().map(|t| ticket_type(t, show.held_at(t, now))).collect(),
         created_at: show.created_at,
         version: i64::try_from(show.details_version).unwrap_or(i64::MAX),
     }
 }
 
-fn ticket_type(ticket_type: &domain::show::TicketType) -> contract::TicketType {
+fn ticket_type(ticket_type: &domain::show::TicketType, held: u32) -> contract::TicketType {
     contract::TicketType {
         id: ticket_type.id.uuid(),
         name: ticket_type.name.as_str().to_owned(),
         price: money(ticket_type.price),
         capacity: i64::from(ticket_type.capacity),
         sold: i64::from(ticket_type.sold),
-        held: 0,
-        available: i64::from(ticket_type.available()),
+        held: i64::from(held),
+        available: i64::from(ticket_type.capacity.saturating_sub(ticket_type.sold).saturating_sub(held)),
     }
 }
 
@@ -109,8 +159,9 @@ pub(crate) fn booking(booking: &PlacedBooking, version: i64) -> contract::Bookin
         user_id: booking.user_id.uuid(),
         status: booking.status.name().to_owned(),
         tickets: booking.tickets.iter().map(ticket).collect(),
+        seats: booking.seats.iter().map(|seat| seat.uuid()).collect(),
         total: money(booking.total),
-        held_until: None,
+        held_until: booking.held_until,
         created_at: booking.placed_at,
         version,
     }

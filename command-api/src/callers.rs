@@ -2,7 +2,9 @@
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use domain::{UserId, user::Role};
-use platform::{Problem, tokens::Caller};
+use event_store::Metadata;
+use platform::{Problem, http::RequestId, tokens::Caller};
+use uuid::Uuid;
 
 use crate::CommandApi;
 
@@ -11,6 +13,8 @@ use crate::CommandApi;
 pub(crate) struct Member {
     pub(crate) id: UserId,
     pub(crate) role: Role,
+    /// The session of their token.
+    pub(crate) session_id: Uuid,
 }
 
 /// Somebody who books tickets.
@@ -27,7 +31,7 @@ impl FromRequestParts<CommandApi> for Member {
     async fn from_request_parts(parts: &mut Parts, api: &CommandApi) -> Result<Self, Problem> {
         let caller = <Caller as FromRequestParts<CommandApi>>::from_request_parts(parts, api).await?;
         let role = caller.role.parse().map_err(|_| Problem::forbidden("This account has no role here."))?;
-        Ok(Self { id: UserId::new(caller.id), role })
+        Ok(Self { id: UserId::new(caller.id), role, session_id: caller.session })
     }
 }
 
@@ -52,5 +56,16 @@ impl FromRequestParts<CommandApi> for Host {
             Role::Host => Ok(Self(member.id)),
             Role::Attendee | Role::Admin => Err(Problem::forbidden("Only hosts offer events.")),
         }
+    }
+}
+
+/// What the events of a person's request say about where they come from. Metadata is for ever and not sealed: a client's
+/// request id gets in only if it is a UUID, so that nobody's name can.
+pub(crate) fn metadata(actor: UserId, request_id: &RequestId) -> Metadata {
+    let correlation_id = Uuid::try_parse(request_id.as_str()).unwrap_or_else(|_| Uuid::now_v7());
+    Metadata {
+        actor: Some(actor.to_string()),
+        correlation_id: Some(correlation_id.to_string()),
+        ..Metadata::default()
     }
 }

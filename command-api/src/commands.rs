@@ -1,7 +1,46 @@
 //! One file a command: its request, the checks at the edge, the handler, the answer.
 
 pub(crate) mod cancel_booking;
+pub(crate) mod cancel_event;
+pub(crate) mod change_event;
+pub(crate) mod change_password;
+pub(crate) mod change_user;
 pub(crate) mod create_event;
+pub(crate) mod delete_event;
+pub(crate) mod end_session;
+pub(crate) mod erase_user;
+pub(crate) mod extend_booking;
+pub(crate) mod follow_host;
 pub(crate) mod log_in;
+pub(crate) mod log_out;
 pub(crate) mod place_booking;
+pub(crate) mod publish_event;
+pub(crate) mod refresh_session;
 pub(crate) mod register_user;
+pub(crate) mod unfollow_host;
+
+use domain::{ShowId, UserId};
+use event_store::CommandContext;
+use platform::{Problem, http::RequestId};
+
+use crate::{
+    CommandApi,
+    callers::metadata,
+    idempotency::NotDone,
+    refusals,
+    show_writers::{Done, HostOrder, ShowOrder},
+};
+
+/// What a host wants of their event. Repeating it does nothing, so it needs no receipt.
+async fn order_of_host(
+    api: &CommandApi,
+    show_id: ShowId,
+    host_id: UserId,
+    order: HostOrder,
+    request_id: &RequestId,
+) -> Result<Done, Problem> {
+    let order = ShowOrder::OfHost { host_id: Some(host_id), order };
+    let context = CommandContext { metadata: metadata(host_id, request_id), receipt: None };
+    let done = api.show_writers.submit(show_id, order, Some(host_id), context).await;
+    done.map_err(refusals::order).map_err(NotDone::without_receipt)
+}

@@ -105,7 +105,11 @@ impl CommandApi {
                 Some(receipt) => again(receipt).await,
                 None => Err(refusals::request_in_progress()),
             },
-            Err(NotDone::Problem(problem)) => Err(problem),
+            // The refusal may rest on what the same request did elsewhere, or before its client hung up.
+            Err(NotDone::Problem(problem)) => match self.earlier(&new).await? {
+                Some(receipt) => again(receipt).await,
+                None => Err(problem),
+            },
             Ok(response) => Ok(response),
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! - `routes`: every route, one line each.
 //! - `show_writers` and `show_batch`: the one writer of each busy show's stream.
-//! - `accounts`, `passwords`, `sessions`, [`signing_keys`]: credentials, which are never events.
+//! - `accounts`, `passwords`, `sessions`, `refresh_tokens`, `login_attempts`, [`signing_keys`]: credentials, which are
+//!   never events.
 //! - `idempotency`: a command that has an id takes effect at most once.
 //!
 //! Architecture invariant: nothing here reads the read models or knows Kafka. What a rule says is in `domain`; here its
@@ -11,10 +12,15 @@
 mod accounts;
 mod answers;
 mod callers;
+mod client_address;
 mod commands;
 mod fields;
+mod housekeeping;
 mod idempotency;
+mod login_attempts;
+mod offers;
 mod passwords;
+mod refresh_tokens;
 mod refusals;
 mod routes;
 mod sessions;
@@ -22,17 +28,19 @@ mod show_batch;
 mod show_writers;
 pub mod signing_keys;
 
+pub use commands::erase_user::{ErasureError, ErasureReport, erase};
 pub use commands::register_user::{NewUser, RegistrationError, register};
 pub use passwords::Passwords;
 pub use routes::router;
+pub use show_writers::{Done, HostOrder, OrderError, ShowOrder, ShowWriters};
 
 use std::sync::Arc;
 
 use axum::extract::FromRef;
 use event_store::EventStore;
-use platform::tokens::TokenChecker;
+use platform::{TrustedProxies, tokens::TokenChecker};
 
-use crate::{idempotency::InProgress, show_writers::ShowWriters, signing_keys::SigningKey};
+use crate::{idempotency::InProgress, signing_keys::SigningKey};
 
 /// What every command handler has at hand; cheap to clone.
 #[derive(Clone)]
@@ -43,20 +51,33 @@ pub struct CommandApi {
     pub(crate) passwords: Passwords,
     pub(crate) in_progress: Arc<InProgress>,
     pub(crate) show_writers: ShowWriters,
+    pub(crate) hold_seconds: u32,
+    pub(crate) trusted_proxies: Arc<TrustedProxies>,
 }
 
 impl CommandApi {
-    /// The edge over an event store. Must be made inside a Tokio runtime.
+    /// The edge over an event store, which believes no proxy; holds last `hold_seconds` where a host says nothing. Must
+    /// be made inside a Tokio runtime.
     #[must_use]
-    pub fn new(store: EventStore, tokens: TokenChecker, signing_key: SigningKey) -> Self {
+    pub fn new(store: EventStore, tokens: TokenChecker, signing_key: SigningKey, hold_seconds: u32) -> Self {
+        let signing_key = Arc::new(signing_key);
+        housekeeping::spawn(store.clone(), &signing_key);
         Self {
             show_writers: ShowWriters::new(store.clone()),
             passwords: Passwords::new(),
             in_progress: Arc::default(),
-            signing_key: Arc::new(signing_key),
+            signing_key,
             store,
             tokens,
+            hold_seconds,
+            trusted_proxies: Arc::default(),
         }
+    }
+
+    /// The same, behind proxies whose word for where a request comes from is taken.
+    #[must_use]
+    pub fn behind(self, trusted_proxies: TrustedProxies) -> Self {
+        Self { trusted_proxies: Arc::new(trusted_proxies), ..self }
     }
 }
 

@@ -3,33 +3,88 @@
 use std::error::Error;
 
 use axum::http::StatusCode;
-use domain::{booking::BookingError, show::ShowError, user::UserError};
+use domain::{
+    SeatId,
+    booking::BookingError,
+    show::{ScheduleError, ShowError},
+    user::UserError,
+};
 use event_store::{AppendError, ExecuteError, ReadError};
 use platform::Problem;
 
-use crate::{idempotency::NotDone, show_writers::TicketsError};
+use crate::{idempotency::NotDone, show_writers::OrderError};
 
 /// How long a client should wait when the writer of a show, or the database, cannot take more.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 pub(crate) fn show(error: ShowError) -> Problem {
+    let ids = |seats: &[SeatId]| seats.iter().map(ToString::to_string).collect::<Vec<_>>();
     match error {
         ShowError::NotCreated => Problem::not_found(),
         ShowError::AlreadyCreated => Problem::conflict("already-created", "The event exists already."),
         ShowError::StartsInThePast => Problem::invalid_field("startDateTime", "must not be in the past"),
+        ShowError::Schedule(error) => Problem::invalid_field(schedule_field(error), error.to_string()),
+        ShowError::VersionConflict { current } => {
+            Problem::new(StatusCode::PRECONDITION_FAILED, "version-conflict")
+                .detail("The event has changed since you read it.")
+                .with("version", current)
+        }
+        ShowError::CapacityBelowSold { taken } => {
+            Problem::conflict("capacity-below-sold", "More tickets than that are sold and held.")
+                .with("soldAndHeld", taken)
+        }
+        ShowError::TicketTypeInUse => {
+            Problem::conflict("ticket-type-in-use", "Tickets of a type that would go are sold or held.")
+        }
+        ShowError::SeatsInUse { seats } => {
+            Problem::conflict("seats-in-use", "Some of the seats that would go are sold or held.")
+                .with("seats", ids(&seats))
+        }
+        ShowError::DoesNotFit(why) => Problem::invalid_field("seating", why),
         ShowError::SoldOut { available } => {
             Problem::conflict("sold-out", "There are not enough tickets left.").with("available", available)
+        }
+        ShowError::SeatTaken { seats } => {
+            Problem::conflict("seat-taken", "Somebody else has some of these seats.")
+                .with("seats", ids(&seats))
+        }
+        ShowError::UnknownTicketType => {
+            Problem::invalid_field("tickets", "this event has no such ticket type")
+        }
+        ShowError::UnknownSeat => Problem::invalid_field("seats", "this event has no such seat"),
+        ShowError::TicketTypeNotNamed => {
+            Problem::invalid_field("tickets", "this event has several ticket types: say which")
+        }
+        ShowError::SeatsNotNamed => {
+            Problem::invalid_field("seats", "this event has numbered seats: say which")
+        }
+        ShowError::LimitExceeded { max } => {
+            Problem::conflict("limit-exceeded", "One booking may not have so many tickets.").with("max", max)
         }
         ShowError::AlreadyBooked { booking_id } => {
             Problem::conflict("already-booked", "You have an open booking for this event already.")
                 .with("bookingId", booking_id.to_string())
         }
+        ShowError::HoldExpired => Problem::conflict("hold-expired", "The hold has expired."),
+        ShowError::NotHeld => Problem::conflict("not-held", "The tickets are yours already."),
         ShowError::SalesNotOpen => Problem::conflict("sales-not-open", "Tickets are not on sale now."),
+        ShowError::Cancelled => Problem::conflict("event-cancelled", "The event is cancelled."),
         ShowError::Ended => Problem::conflict("event-ended", "The event has ended."),
-        ShowError::TicketTypeNotNamed => {
-            Problem::invalid_field("tickets", "this event has several ticket types: say which")
-        }
     }
+}
+
+/// The field of a body whose time does not fit the others.
+pub(crate) const fn schedule_field(error: ScheduleError) -> &'static str {
+    match error {
+        ScheduleError::EndsBeforeItStarts | ScheduleError::TooShort | ScheduleError::TooLong => "endDateTime",
+        ScheduleError::SalesEndBeforeTheyStart => "salesEnd",
+        ScheduleError::SalesStartAfterTheEnd => "salesStart",
+    }
+}
+
+/// 401, as for any token that is not good.
+pub(crate) fn gone() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "invalid-token").detail("The account is gone.")
 }
 
 pub(crate) fn user(error: UserError) -> Problem {
@@ -37,7 +92,27 @@ pub(crate) fn user(error: UserError) -> Problem {
         UserError::AlreadyRegistered => {
             Problem::conflict("already-registered", "The account exists already.")
         }
+        UserError::NotRegistered => Problem::not_found(),
+        UserError::VersionConflict { current } => {
+            Problem::new(StatusCode::PRECONDITION_FAILED, "version-conflict")
+                .detail("The user has changed since you read it.")
+                .with("version", current)
+        }
+        UserError::FollowsOneself => {
+            Problem::conflict("cannot-follow-oneself", "Nobody follows their own account.")
+        }
+        UserError::FollowsTooMany { max } => {
+            Problem::conflict("follows-too-many", format!("Nobody follows more than {max} hosts."))
+        }
     }
+}
+
+pub(crate) fn email_taken() -> Problem {
+    Problem::conflict("email-taken", "There is an account with this e-mail address.")
+}
+
+pub(crate) fn invalid_credentials(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "invalid-credentials").detail(detail)
 }
 
 fn booking(error: BookingError) -> Problem {
@@ -46,18 +121,20 @@ fn booking(error: BookingError) -> Problem {
     }
 }
 
-pub(crate) fn tickets(error: TicketsError) -> NotDone {
+pub(crate) fn order(error: OrderError) -> NotDone {
     NotDone::Problem(match error {
-        TicketsError::Show(error) => show(error),
-        TicketsError::Booking(error) => booking(error),
-        TicketsError::Busy => Problem::unavailable(
+        OrderError::Show(error) => show(error),
+        OrderError::Booking(error) => booking(error),
+        OrderError::NotYours => Problem::forbidden("This event is somebody else's."),
+        OrderError::Gone => gone(),
+        OrderError::Busy => Problem::unavailable(
             "busy",
             "Too many people want this event at this moment. Please try again.",
             RETRY_AFTER_SECONDS,
         ),
         // The writer has logged why.
-        TicketsError::Unavailable => outcome_unknown(),
-        TicketsError::Repeated => return NotDone::Repeated,
+        OrderError::Unavailable => outcome_unknown(),
+        OrderError::Repeated => return NotDone::Repeated,
     })
 }
 
@@ -79,6 +156,7 @@ pub(crate) fn append(error: &AppendError) -> NotDone {
             RETRY_AFTER_SECONDS,
         ),
         AppendError::Repeated(_) => return NotDone::Repeated,
+        AppendError::Gone(_) => gone(),
         AppendError::Claimed(what) => Problem::conflict("taken", format!("The {what} is taken.")),
         AppendError::Database(source) => {
             tracing::error!(error = source as &dyn Error, "an append failed");

@@ -5,20 +5,28 @@
 //! after the append: a refusal may rest on a neighbour's ticket. When the append loses against another process, the
 //! state is dropped and all is read and decided again.
 
-use std::{collections::HashMap, error::Error, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    error::Error,
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
-    BookingId, ShowId,
-    booking::{Booking, BookingCommand, BookingEvent, CancelBooking, PlaceBooking},
-    show::{BookTickets, ReleaseTickets, Show, ShowCommand, ShowEvent},
+    BookingId, ShowId, UserId,
+    booking::{Booking, BookingCommand, BookingError, PlaceBooking},
+    show::{ChangeShow, Show, ShowCommand, ShowError, ShowEvent, ShowStatus, TakeTickets, Taken},
 };
 use event_store::{
     Append, AppendError, EventStore, Metadata, NewEvent, StoredEvent, StreamAppend, StreamId, StreamPosition,
 };
 
-use crate::show_writers::{Booked, Reply, TicketOrder, TicketsError, Waiting};
+use crate::{
+    accounts::StillThere,
+    answers,
+    show_writers::{Done, HostOrder, OrderError, Reply, ShowOrder, Subject, Waiting},
+};
 
 /// How often a batch that lost against another process is decided again.
 const MAX_ATTEMPTS: u32 = 20;
@@ -38,13 +46,13 @@ pub(crate) struct ShowWriter {
     show: Folded<Show>,
 }
 
-/// A batch on its way through one attempt.
-struct Attempt<'a> {
-    show: &'a mut Folded<Show>,
-    show_id: ShowId,
-    bookings: HashMap<BookingId, Folded<Booking>>,
-    now: DateTime<Utc>,
-    appends: Vec<Append>,
+type Bookings = HashMap<BookingId, Folded<Booking>>;
+
+/// What the show has decided on an order.
+struct Decided {
+    of_show: Vec<ShowEvent>,
+    /// The show's sequence before them.
+    expected_sequence: i64,
 }
 
 impl ShowWriter {
@@ -57,28 +65,41 @@ impl ShowWriter {
         self.show.state.created().is_none()
     }
 
-    /// Decides all of them and answers each.
-    pub(crate) async fn deal_with(&mut self, mut batch: Vec<Waiting>) {
+    /// Decides all of them and answers each. False if the database failed, so that nothing is known.
+    pub(crate) async fn deal_with(&mut self, mut batch: Vec<Waiting>) -> bool {
         let mut attempt = 0;
         loop {
             // Who has hung up wants nothing any more.
             batch.retain(|waiting| !waiting.reply.is_closed());
             let (replies, result) = self.attempt(&batch).await;
             match result {
-                Ok(()) => return answer(batch, replies),
+                Ok(()) => {
+                    answer(batch, replies);
+                    return true;
+                }
+                // One of the batch is at fault: it goes, the others are decided again.
                 Err(AppendError::Repeated(repeated)) => {
                     self.show = Folded::default();
-                    let is_repeated = |w: &mut Waiting| {
-                        w.context.receipt.as_ref().is_some_and(|r| repeated.contains(&r.command_id))
-                    };
-                    for waiting in batch.extract_if(.., is_repeated) {
-                        let _ = waiting.reply.send(Err(TicketsError::Repeated));
-                    }
+                    refuse(&mut batch, &OrderError::Repeated, |waiting| {
+                        waiting.context.receipt.as_ref().is_some_and(|r| repeated.contains(&r.command_id))
+                    });
+                }
+                Err(AppendError::Gone(gone)) => {
+                    self.show = Folded::default();
+                    refuse(&mut batch, &OrderError::Gone, |waiting| {
+                        waiting.actor.is_some_and(|actor| gone.contains(&actor.uuid()))
+                    });
                 }
                 Err(AppendError::Conflict) if attempt < MAX_ATTEMPTS => {
                     self.show = Folded::default();
                     attempt += 1;
                     tokio::time::sleep(pause(attempt)).await;
+                }
+                // Nothing was appended: there was never a moment without somebody else's append.
+                Err(AppendError::Conflict) => {
+                    self.show = Folded::default();
+                    refuse(&mut batch, &OrderError::Busy, |_| true);
+                    return false;
                 }
                 Err(error) => {
                     self.show = Folded::default();
@@ -86,9 +107,8 @@ impl ShowWriter {
                         error = &error as &dyn Error, show = %self.show_id, orders = batch.len(),
                         "a batch of orders failed"
                     );
-                    return batch.into_iter().for_each(|waiting| {
-                        let _ = waiting.reply.send(Err(TicketsError::Unavailable));
-                    });
+                    refuse(&mut batch, &OrderError::Unavailable, |_| true);
+                    return false;
                 }
             }
         }
@@ -96,45 +116,149 @@ impl ShowWriter {
 
     /// Reads on, decides, appends. The replies count only if the result is good.
     async fn attempt(&mut self, batch: &[Waiting]) -> (Vec<Reply>, Result<(), AppendError>) {
-        let mut attempt = match self.read_on(batch).await {
-            Ok(attempt) => attempt,
+        let decided = match self.decide(batch).await {
+            Ok(decided) => decided,
             Err(error) => return (vec![], Err(error)),
         };
-        let replies = batch.iter().map(|waiting| attempt.decide(waiting)).collect();
-        let appends = attempt.appends;
+        let (now, decisions, mut bookings) = decided;
+        let (mut appends, mut replies) = (Vec::new(), Vec::new());
+        for (waiting, decision) in batch.iter().zip(decisions) {
+            let followed = match decision {
+                Ok(decided) => self.follow(waiting, decided, &mut bookings, now),
+                Err(error) => Ok((None, Err(error))),
+            };
+            match followed {
+                Ok((append, reply)) => {
+                    appends.extend(append);
+                    replies.push(reply);
+                }
+                Err(error) => return (vec![], Err(error)),
+            }
+        }
         if appends.is_empty() {
             return (replies, Ok(()));
         }
-        let result = self.store.append(&appends).await;
+        let actors = StillThere::new(batch.iter().filter_map(|waiting| waiting.actor));
+        let result = self.store.append_with(&appends, &actors).await;
         (replies, result)
     }
 
-    /// The tail of the show's stream, the streams of the bookings that the orders name, and the time: one round trip.
-    async fn read_on(&mut self, batch: &[Waiting]) -> Result<Attempt<'_>, AppendError> {
-        let show_stream = StreamId::new(Show::TYPE, self.show_id);
-        let mut wanted = vec![StreamPosition { stream: show_stream, sequence: self.show.sequence }];
-        let mut bookings: HashMap<BookingId, Folded<Booking>> = HashMap::new();
-        for waiting in batch {
-            if let TicketOrder::Cancel { booking_id } = waiting.order
-                && bookings.insert(booking_id, Folded::default()).is_none()
-            {
-                let stream = StreamId::new(Booking::TYPE, booking_id);
-                wanted.push(StreamPosition { stream, sequence: 0 });
-            }
-        }
-        let read = self.store.read_streams(&wanted).await?;
+    /// What the show decides on each order, in turn; and the streams of the bookings that must follow.
+    async fn decide(
+        &mut self,
+        batch: &[Waiting],
+    ) -> Result<(DateTime<Utc>, Vec<Result<Decided, OrderError>>, Bookings), AppendError> {
+        let now = self.read_on().await?;
+        let decisions: Vec<_> = batch.iter().map(|waiting| self.decide_one(&waiting.order, now)).collect();
+        let of_show = decisions.iter().flatten().flat_map(|decided| &decided.of_show);
+        let mut wanted: BTreeSet<BookingId> = of_show.filter_map(booking_that_follows).collect();
+        wanted.extend(batch.iter().filter_map(|waiting| waiting.order.known_booking()));
+        Ok((now, decisions, self.read_bookings(&wanted).await?))
+    }
+
+    /// The tail of the show's stream, and the time.
+    async fn read_on(&mut self) -> Result<DateTime<Utc>, AppendError> {
+        let stream = StreamId::new(Show::TYPE, self.show_id);
+        let after = StreamPosition { stream, sequence: self.show.sequence };
+        let read = self.store.read_streams(&[after]).await?;
         for event in &read.events {
-            if event.stream.kind == Show::TYPE {
-                self.show.fold(event)?;
-            } else if let Some(booking) =
-                event.stream.id.parse().ok().and_then(|id: BookingId| bookings.get_mut(&id))
-            {
+            self.show.fold(event)?;
+        }
+        // Time never runs backwards in a stream, whatever the clocks say.
+        Ok(self.show.state.created().map_or(read.now, |show| read.now.max(show.last_at)))
+    }
+
+    async fn read_bookings(&self, wanted: &BTreeSet<BookingId>) -> Result<Bookings, AppendError> {
+        let mut bookings: Bookings = wanted.iter().map(|id| (*id, Folded::default())).collect();
+        let whole = |id| StreamPosition { stream: StreamId::new(Booking::TYPE, id), sequence: 0 };
+        let wanted: Vec<StreamPosition> = wanted.iter().map(whole).collect();
+        if wanted.is_empty() {
+            return Ok(bookings);
+        }
+        for event in &self.store.read_streams(&wanted).await?.events {
+            if let Some(booking) = event.stream.id.parse().ok().and_then(|id| bookings.get_mut(&id)) {
                 booking.fold(event)?;
             }
         }
-        // Time never runs backwards in a stream, whatever the clocks say.
-        let now = self.show.state.created().map_or(read.now, |show| read.now.max(show.last_at));
-        Ok(Attempt { show: &mut self.show, show_id: self.show_id, bookings, now, appends: vec![] })
+        Ok(bookings)
+    }
+
+    fn decide_one(&mut self, order: &ShowOrder, now: DateTime<Utc>) -> Result<Decided, OrderError> {
+        if let ShowOrder::OfHost { host_id: Some(host_id), .. } = order {
+            self.only_for(*host_id)?;
+        }
+        let of_show = self.show.state.decide(order.command(now))?;
+        let expected_sequence = self.show.sequence;
+        of_show.iter().for_each(|event| self.show.state.apply(event.clone()));
+        self.show.sequence += of_show.len() as i64;
+        Ok(Decided { of_show, expected_sequence })
+    }
+
+    /// A draft that is somebody else's is not there at all.
+    fn only_for(&self, host_id: UserId) -> Result<(), OrderError> {
+        match self.show.state.created() {
+            Some(show) if show.host_id == host_id => Ok(()),
+            Some(show) if show.status != ShowStatus::Draft => Err(OrderError::NotYours),
+            Some(_) | None => Err(ShowError::NotCreated.into()),
+        }
+    }
+
+    /// The bookings follow the show; what is to be appended, and the answer for when it is. A booking that cannot
+    /// follow fails the whole batch: the show's events are folded in already.
+    fn follow(
+        &self,
+        waiting: &Waiting,
+        decided: Decided,
+        bookings: &mut Bookings,
+        now: DateTime<Utc>,
+    ) -> Result<(Option<Append>, Reply), AppendError> {
+        let metadata = &waiting.context.metadata;
+        let named = waiting.order.booking();
+        let mut streams = Vec::new();
+        for event in &decided.of_show {
+            let Some((booking_id, command)) = booking_command(self.show_id, event) else { continue };
+            let booking = bookings.entry(booking_id).or_default();
+            let of_booking =
+                booking.state.decide(command).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            if !of_booking.is_empty() {
+                let append = booking.append(booking_id, of_booking, metadata);
+                // The booking that the order is about comes first: the answer shows it.
+                let place = if named == Some(booking_id) { 0 } else { streams.len() };
+                streams.insert(place, append);
+            }
+        }
+        let events = decided.of_show.len();
+        if events > 0 {
+            streams.push(StreamAppend {
+                stream: StreamId::new(Show::TYPE, self.show_id),
+                expected_sequence: decided.expected_sequence,
+                events: decided.of_show.iter().map(|event| NewEvent::from_domain(event, metadata)).collect(),
+            });
+        }
+        let receipt = waiting.context.receipt.clone();
+        let append = (!streams.is_empty()).then_some(Append { streams, receipt });
+        let reply = self.subject(named, bookings, now).map(|(subject, of_booking)| {
+            let written = of_booking.into_iter().chain([self.show.position(self.show_id)]).collect();
+            Done { subject, events, written }
+        });
+        Ok((append, reply))
+    }
+
+    /// What an order is about, as it is now, and the place of the booking's stream.
+    fn subject(
+        &self,
+        named: Option<BookingId>,
+        bookings: &Bookings,
+        now: DateTime<Utc>,
+    ) -> Result<(Subject, Option<StreamPosition>), OrderError> {
+        let Some(booking_id) = named else {
+            let show = self.show.state.created().ok_or(ShowError::NotCreated)?;
+            return Ok((Subject::Show(Box::new(answers::event(show, now))), None));
+        };
+        let booking = bookings.get(&booking_id).ok_or(BookingError::NotPlaced)?;
+        let placed = booking.state.placed().ok_or(BookingError::NotPlaced)?;
+        let subject = Subject::Booking(Box::new(placed.clone()), booking.sequence);
+        Ok((subject, Some(booking.position(booking_id))))
     }
 }
 
@@ -163,76 +287,94 @@ impl<A: Aggregate> Folded<A> {
     }
 }
 
-impl Attempt<'_> {
-    fn decide(&mut self, waiting: &Waiting) -> Reply {
-        match waiting.order {
-            TicketOrder::Book { booking_id, attendee_id } => {
-                let book = BookTickets { booking_id, attendee_id, at: self.now };
-                let taken = self.show.state.decide(ShowCommand::BookTickets(book))?;
-                let mut booking = Folded::<Booking>::default();
-                let tickets = taken.iter().find_map(tickets_sold).cloned().unwrap_or_default();
-                let place = PlaceBooking {
-                    booking_id,
-                    event_id: self.show_id,
-                    user_id: attendee_id,
-                    total: domain::Money::FREE,
-                    tickets,
-                    at: self.now,
-                };
-                let placed = booking.state.decide(BookingCommand::Place(place))?;
-                self.append(waiting, booking_id, &mut booking, placed, taken)
-            }
-            TicketOrder::Cancel { booking_id } => {
-                let mut booking = self.bookings.remove(&booking_id).unwrap_or_default();
-                let cancel = CancelBooking { at: self.now };
-                let decided =
-                    booking.state.decide(BookingCommand::Cancel(cancel)).map_err(Into::into).and_then(
-                        |cancelled| {
-                            let release = ReleaseTickets { booking_id, at: self.now };
-                            let released = if cancelled.is_empty() {
-                                vec![]
-                            } else {
-                                self.show.state.decide(ShowCommand::ReleaseTickets(release))?
-                            };
-                            self.append(waiting, booking_id, &mut booking, cancelled, released)
-                        },
-                    );
-                self.bookings.insert(booking_id, booking);
-                decided
-            }
+impl ShowOrder {
+    fn command(&self, at: DateTime<Utc>) -> ShowCommand {
+        match self {
+            Self::Place { booking_id, attendee_id, wanted } => ShowCommand::TakeTickets(TakeTickets {
+                booking_id: *booking_id,
+                attendee_id: *attendee_id,
+                wanted: wanted.clone(),
+                at,
+            }),
+            Self::Extend { booking_id } => ShowCommand::ExtendHold { booking_id: *booking_id, at },
+            Self::CancelBooking { booking_id } => ShowCommand::ReleaseTickets { booking_id: *booking_id, at },
+            Self::ExpireHolds { limit } => ShowCommand::ExpireHolds { limit: *limit, at },
+            Self::ReleaseCancelled { limit } => ShowCommand::ReleaseCancelled { limit: *limit, at },
+            Self::OfHost { order, .. } => match order {
+                HostOrder::Change(change) => {
+                    ShowCommand::Change(Box::new(ChangeShow { at, ..ChangeShow::clone(change) }))
+                }
+                HostOrder::Publish => ShowCommand::Publish { at },
+                HostOrder::Cancel => ShowCommand::Cancel { at },
+                HostOrder::CancelComing => ShowCommand::CancelComing { at },
+                HostOrder::Delete => ShowCommand::Delete { at },
+            },
         }
     }
 
-    /// Notes what is to be appended, and the answer for when it is. The booking comes first: answers show it.
-    fn append(
-        &mut self,
-        waiting: &Waiting,
-        booking_id: BookingId,
-        booking: &mut Folded<Booking>,
-        of_booking: Vec<BookingEvent>,
-        of_show: Vec<ShowEvent>,
-    ) -> Reply {
-        let metadata = &waiting.context.metadata;
-        if !(of_booking.is_empty() && of_show.is_empty()) {
-            let streams = vec![
-                booking.append(booking_id, of_booking, metadata),
-                self.show.append(self.show_id, of_show, metadata),
-            ];
-            self.appends.push(Append { streams, receipt: waiting.context.receipt.clone() });
+    /// The booking that it is about.
+    fn booking(&self) -> Option<BookingId> {
+        match self {
+            Self::Place { booking_id, .. }
+            | Self::Extend { booking_id }
+            | Self::CancelBooking { booking_id } => Some(*booking_id),
+            Self::ExpireHolds { .. } | Self::ReleaseCancelled { .. } | Self::OfHost { .. } => None,
         }
-        let placed = booking.state.placed().ok_or(domain::booking::BookingError::NotPlaced)?;
-        Ok(Booked {
-            booking: placed.clone(),
-            version: booking.sequence,
-            written: vec![booking.position(booking_id), self.show.position(self.show_id)],
-        })
+    }
+
+    /// The same, if its stream may be there already.
+    fn known_booking(&self) -> Option<BookingId> {
+        self.booking().filter(|_| !matches!(self, Self::Place { .. }))
     }
 }
 
-fn tickets_sold(event: &ShowEvent) -> Option<&Vec<domain::show::TicketLine>> {
+/// The booking whose stream is there already and goes on with an event of the show.
+fn booking_that_follows(event: &ShowEvent) -> Option<BookingId> {
+    let is_new = matches!(event, ShowEvent::TicketsHeld { .. } | ShowEvent::TicketsSold { .. });
+    booking_of(event).filter(|_| !is_new)
+}
+
+fn booking_of(event: &ShowEvent) -> Option<BookingId> {
     match event {
-        ShowEvent::TicketsSold { tickets, .. } => Some(tickets),
-        ShowEvent::EventCreated { .. } | ShowEvent::TicketsReleased { .. } => None,
+        ShowEvent::TicketsHeld { taken, .. }
+        | ShowEvent::TicketsSold { taken, .. }
+        | ShowEvent::HoldExpired { taken, .. }
+        | ShowEvent::TicketsReleased { taken, .. } => Some(taken.booking_id),
+        ShowEvent::HoldExtended { booking_id, .. } => Some(*booking_id),
+        ShowEvent::EventCreated { .. }
+        | ShowEvent::EventPublished { .. }
+        | ShowEvent::EventChanged { .. }
+        | ShowEvent::EventCancelled { .. }
+        | ShowEvent::EventDeleted { .. } => None,
+    }
+}
+
+/// What an event of the show means to a booking.
+fn booking_command(show_id: ShowId, event: &ShowEvent) -> Option<(BookingId, BookingCommand)> {
+    let place = |taken: &Taken, held_until, at| {
+        BookingCommand::Place(PlaceBooking { event_id: show_id, taken: taken.clone(), held_until, at })
+    };
+    let command = match event {
+        ShowEvent::TicketsHeld { taken, held_until, at } => place(taken, Some(*held_until), *at),
+        ShowEvent::TicketsSold { taken, at } => place(taken, None, *at),
+        ShowEvent::HoldExtended { held_until, at, .. } => {
+            BookingCommand::Extend { held_until: *held_until, at: *at }
+        }
+        ShowEvent::HoldExpired { at, .. } => BookingCommand::Expire { at: *at },
+        ShowEvent::TicketsReleased { at, .. } => BookingCommand::Cancel { at: *at },
+        ShowEvent::EventCreated { .. }
+        | ShowEvent::EventPublished { .. }
+        | ShowEvent::EventChanged { .. }
+        | ShowEvent::EventCancelled { .. }
+        | ShowEvent::EventDeleted { .. } => return None,
+    };
+    Some((booking_of(event)?, command))
+}
+
+/// Answers those that are at fault and takes them out of the batch.
+fn refuse(batch: &mut Vec<Waiting>, error: &OrderError, is_at_fault: impl Fn(&Waiting) -> bool) {
+    for waiting in batch.extract_if(.., |waiting| is_at_fault(waiting)) {
+        let _ = waiting.reply.send(Err(error.clone()));
     }
 }
 

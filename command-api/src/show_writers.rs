@@ -1,4 +1,4 @@
-//! One writer for each show that is being booked: everybody who wants tickets of it queues here, and is decided on in
+//! One writer for each show that is in use: everybody who wants something of it queues here, and is decided on in
 //! batches, against the state in memory.
 //!
 //! The writer is only the speed. What keeps a show from being oversold is the expected sequence that every append
@@ -13,7 +13,7 @@ use std::{
 use domain::{
     BookingId, ShowId, UserId,
     booking::{BookingError, PlacedBooking},
-    show::ShowError,
+    show::{ChangeShow, ShowError, Wanted},
 };
 use event_store::{CommandContext, EventStore, StreamPosition};
 use tokio::sync::{mpsc, oneshot};
@@ -30,33 +30,96 @@ const MAX_BATCH: usize = 256;
 const IDLE: Duration = Duration::from_secs(60);
 
 /// What somebody wants of a show.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum TicketOrder {
-    /// One ticket, in a new booking.
-    Book { booking_id: BookingId, attendee_id: UserId },
+#[derive(Debug, Clone)]
+pub enum ShowOrder {
+    /// Tickets, in a new booking.
+    Place {
+        /// The new booking.
+        booking_id: BookingId,
+        /// For whom.
+        attendee_id: UserId,
+        /// What.
+        wanted: Wanted,
+    },
+    /// A hold that lasts longer.
+    Extend {
+        /// Which booking.
+        booking_id: BookingId,
+    },
     /// The end of a booking.
-    Cancel { booking_id: BookingId },
+    CancelBooking {
+        /// Which booking.
+        booking_id: BookingId,
+    },
+    /// The visible end of holds that have lapsed.
+    ExpireHolds {
+        /// Most of them.
+        limit: usize,
+    },
+    /// The end of bookings of a cancelled show.
+    ReleaseCancelled {
+        /// Most of them.
+        limit: usize,
+    },
+    /// Something that only the show's host may want, or nobody but the box office itself.
+    OfHost {
+        /// The host; nothing if the box office itself orders.
+        host_id: Option<UserId>,
+        /// What.
+        order: HostOrder,
+    },
+}
+
+/// What a host wants of a show.
+#[derive(Debug, Clone)]
+pub enum HostOrder {
+    /// Other details, ticket types or seats.
+    Change(Box<ChangeShow>),
+    /// Everybody may see it.
+    Publish,
+    /// It will not take place.
+    Cancel,
+    /// The same, unless it is over: then it stays as it was.
+    CancelComing,
+    /// It will not take place and is in no list.
+    Delete,
 }
 
 /// What an order led to.
 #[derive(Debug, Clone)]
-pub(crate) struct Booked {
-    pub(crate) booking: PlacedBooking,
-    /// The place of the booking's stream.
-    pub(crate) version: i64,
+pub struct Done {
+    /// What the order was about, as it is now.
+    pub(crate) subject: Subject,
+    /// How many events it led to; none if there was nothing left to do.
+    pub events: usize,
     /// What is to be awaited by a reader.
     pub(crate) written: Vec<StreamPosition>,
 }
 
+/// What an order is about.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    /// A booking, and the place of its stream.
+    Booking(Box<PlacedBooking>, i64),
+    /// The show.
+    Show(Box<contract::Event>),
+}
+
 /// Why an order led to nothing.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-pub(crate) enum TicketsError {
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OrderError {
     /// The show refuses.
     #[error("the show refuses")]
     Show(#[from] ShowError),
     /// The booking refuses.
     #[error("the booking refuses")]
     Booking(#[from] BookingError),
+    /// The show is somebody else's.
+    #[error("the show is somebody else's")]
+    NotYours,
+    /// The account of who orders is gone.
+    #[error("the account is gone")]
+    Gone,
     /// Too many wait already.
     #[error("too many orders are waiting")]
     Busy,
@@ -68,51 +131,65 @@ pub(crate) enum TicketsError {
     Repeated,
 }
 
-pub(crate) type Reply = Result<Booked, TicketsError>;
+pub(crate) type Reply = Result<Done, OrderError>;
 
 /// An order in the mailbox of a writer.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    pub(crate) order: TicketOrder,
+    pub(crate) order: ShowOrder,
+    /// Whose account must exist for it.
+    pub(crate) actor: Option<UserId>,
     pub(crate) context: CommandContext,
     pub(crate) reply: oneshot::Sender<Reply>,
 }
 
 /// The writers of this process.
 #[derive(Debug, Clone)]
-pub(crate) struct ShowWriters {
+pub struct ShowWriters {
     store: EventStore,
     mailboxes: Arc<Mutex<HashMap<ShowId, mpsc::Sender<Waiting>>>>,
 }
 
 impl ShowWriters {
-    pub(crate) fn new(store: EventStore) -> Self {
+    /// No writer yet; they come with the orders.
+    #[must_use]
+    pub fn new(store: EventStore) -> Self {
         Self { store, mailboxes: Arc::default() }
     }
 
     /// Puts an order into the show's mailbox and waits for what becomes of it. The answer rests on committed state.
-    pub(crate) async fn submit(&self, show_id: ShowId, order: TicketOrder, context: CommandContext) -> Reply {
+    /// `actor` is who orders, if it is a person: their account must exist when the append commits.
+    ///
+    /// # Errors
+    /// See [`OrderError`].
+    pub async fn submit(
+        &self,
+        show_id: ShowId,
+        order: ShowOrder,
+        actor: Option<UserId>,
+        context: CommandContext,
+    ) -> Result<Done, OrderError> {
         let (reply, answer) = oneshot::channel();
-        let mut waiting = Waiting { order, context, reply };
+        let mut waiting = Waiting { order, actor, context, reply };
         loop {
             let mailbox = self.mailbox(show_id)?;
             match mailbox.try_send(waiting) {
                 Ok(()) => break,
-                Err(mpsc::error::TrySendError::Full(_)) => return Err(TicketsError::Busy),
+                Err(mpsc::error::TrySendError::Full(_)) => return Err(OrderError::Busy),
                 // The writer has just gone to rest: a new one takes over.
                 Err(mpsc::error::TrySendError::Closed(back)) => waiting = back,
             }
         }
-        answer.await.unwrap_or(Err(TicketsError::Unavailable))
+        answer.await.unwrap_or(Err(OrderError::Unavailable))
     }
 
-    fn mailbox(&self, show_id: ShowId) -> Result<mpsc::Sender<Waiting>, TicketsError> {
+    fn mailbox(&self, show_id: ShowId) -> Result<mpsc::Sender<Waiting>, OrderError> {
         let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mailbox) = mailboxes.get(&show_id).filter(|mailbox| !mailbox.is_closed()) {
             return Ok(mailbox.clone());
         }
         if mailboxes.len() >= MAX_WRITERS {
-            return Err(TicketsError::Busy);
+            return Err(OrderError::Busy);
         }
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         mailboxes.insert(show_id, sender.clone());
@@ -128,8 +205,8 @@ impl ShowWriters {
             if taken.is_err() || batch.is_empty() {
                 break;
             }
-            writer.deal_with(std::mem::take(&mut batch)).await;
-            if writer.knows_no_show() {
+            let ended_well = writer.deal_with(std::mem::take(&mut batch)).await;
+            if ended_well && writer.knows_no_show() {
                 break;
             }
         }
@@ -139,12 +216,10 @@ impl ShowWriters {
     /// Closes the mailbox, so that nobody else puts an order in, and deals with what is in it.
     async fn retire(&self, show_id: ShowId, mut mailbox: mpsc::Receiver<Waiting>, mut writer: ShowWriter) {
         mailbox.close();
-        let mut rest = Vec::new();
-        while let Ok(waiting) = mailbox.try_recv() {
-            rest.push(waiting);
-        }
-        if !rest.is_empty() {
-            writer.deal_with(rest).await;
+        let mut rest: Vec<Waiting> = std::iter::from_fn(|| mailbox.try_recv().ok()).collect();
+        while !rest.is_empty() {
+            let batch = rest.drain(..rest.len().min(MAX_BATCH)).collect();
+            writer.deal_with(batch).await;
         }
         let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if mailboxes.get(&show_id).is_some_and(mpsc::Sender::is_closed) {

@@ -17,11 +17,13 @@ pub struct Booking {
     pub event_id: Uuid,
     /// Whose.
     pub user_id: Uuid,
-    /// `confirmed` or `cancelled`.
+    /// `held`, `confirmed`, `expired` or `cancelled`.
     #[schema(example = "confirmed")]
     pub status: String,
     /// What was booked.
     pub tickets: Vec<BookingTicket>,
+    /// Which seats; none for general admission.
+    pub seats: Vec<Uuid>,
     /// What it costs.
     pub total: Money,
     /// Until when the tickets are set aside; nothing once it is settled.

@@ -13,11 +13,11 @@ mod user;
 
 pub use booking::{Booking, BookingTicket};
 pub use consistency_token::{ConsistencyToken, MalformedToken, StreamPoint};
-pub use event::{Event, TicketType};
+pub use event::{Availability, Event, Seat, TicketType, seat_id};
 pub use list::List;
 pub use notification::Notification;
 pub use problem::{Problem, ProblemField};
-pub use user::{Session, User};
+pub use user::{OpenSession, Session, User};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -23,7 +23,7 @@ pub struct User {
     pub role: String,
     /// When they registered.
     pub created_at: DateTime<Utc>,
-    /// Counts changes.
+    /// Counts changes of name and address, from 1.
     pub version: i64,
 }
 
@@ -40,4 +40,20 @@ pub struct Session {
     pub expires_in: u64,
     /// Gets a new pair once the access token has expired.
     pub refresh_token: String,
+}
+
+/// Somewhere that a user is signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenSession {
+    /// UUIDv7.
+    pub id: Uuid,
+    /// When they signed in.
+    pub created_at: DateTime<Utc>,
+    /// When they signed in, or last got a new pair of tokens.
+    pub last_used_at: DateTime<Utc>,
+    /// When it ends unless it is used before.
+    pub expires_at: DateTime<Utc>,
+    /// Whether it is the session of this request's token.
+    pub current: bool,
 }

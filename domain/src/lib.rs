@@ -16,7 +16,10 @@ pub mod show;
 mod text;
 pub mod user;
 
-pub use ids::{BookingId, MalformedId, ShowId, TicketTypeId, UserId};
-pub use money::{Currency, Money};
+pub use ids::{BookingId, MalformedId, SeatId, ShowId, TicketTypeId, UserId};
+pub use money::{Currency, Money, Price};
 pub use personal::Personal;
-pub use text::{Description, EmailAddress, Invalid, PersonName, TicketTypeName, TimeZone, Title, Venue};
+pub use text::{
+    Description, EmailAddress, Invalid, PersonName, RowName, SectionName, TicketTypeName, TimeZone, Title,
+    Venue,
+};

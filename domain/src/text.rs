@@ -74,6 +74,14 @@ text! {
     TicketTypeName, 1..=100, lines: false
 }
 text! {
+    /// What a part of a hall is called.
+    SectionName, 1..=100, lines: false
+}
+text! {
+    /// What a row of seats is called.
+    RowName, 1..=20, lines: false
+}
+text! {
     /// What a person is called.
     PersonName, 1..=200, lines: false
 }

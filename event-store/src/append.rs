@@ -6,7 +6,12 @@ use std::collections::BTreeSet;
 
 use sqlx::PgConnection;
 
-use crate::{CommandId, EventStore, NewEvent, NewReceipt, StreamId, StreamPosition, personal, receipts};
+use uuid::Uuid;
+
+use crate::{
+    CommandId, Companion, EventStore, NewEvent, NewReceipt, NoCompanion, StreamId, StreamPosition, personal,
+    receipts,
+};
 
 /// What one command appends.
 #[derive(Debug, Clone)]
@@ -52,6 +57,9 @@ pub enum AppendError {
     /// A companion's claim is somebody else's.
     #[error("{0} is taken")]
     Claimed(&'static str),
+    /// Accounts that the append needs are gone.
+    #[error("{} accounts are gone", .0.len())]
+    Gone(BTreeSet<Uuid>),
     /// The database did not answer. If the connection broke during the commit, the append may have happened.
     #[error("the write database failed")]
     Database(#[from] sqlx::Error),
@@ -65,8 +73,21 @@ impl EventStore {
     /// # Errors
     /// See [`AppendError`]; nothing was appended then, save where it says so.
     pub async fn append(&self, appends: &[Append]) -> Result<(), AppendError> {
+        self.append_with(appends, &NoCompanion).await
+    }
+
+    /// The same, with whatever else belongs into the transaction.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; nothing was appended then, save where it says so.
+    pub async fn append_with(
+        &self,
+        appends: &[Append],
+        companion: &dyn Companion,
+    ) -> Result<(), AppendError> {
         let mut tx = self.pool.begin().await?;
         self.append_in_tx(&mut tx, appends).await?;
+        companion.write_in_tx(&mut tx).await?;
         tx.commit().await?;
         self.wake_relay();
         Ok(())
@@ -131,7 +152,7 @@ struct Rows<'a> {
     event_versions: Vec<&'a str>,
     payloads: Vec<String>,
     metadata: Vec<&'a str>,
-    event_ids: Vec<uuid::Uuid>,
+    event_ids: Vec<Uuid>,
 }
 
 impl<'a> Rows<'a> {

@@ -181,12 +181,7 @@ impl<A: Aggregate> CommandStore<'_, A> {
         if append.streams.iter().all(|stream| stream.events.is_empty()) {
             return Ok(());
         }
-        let mut tx = self.store.pool().begin().await?;
-        self.store.append_in_tx(&mut tx, &[append]).await?;
-        self.companion.write_in_tx(&mut tx).await?;
-        tx.commit().await?;
-        self.store.wake_relay();
-        Ok(())
+        self.store.append_with(&[append], self.companion).await
     }
 }
 

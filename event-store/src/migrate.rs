@@ -4,9 +4,11 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const FILES: [(i64, &str, &str); 2] = [
+const FILES: [(i64, &str, &str); 4] = [
     (1, "event store", include_str!("../../migrations/write/0001_event_store.sql")),
     (2, "accounts", include_str!("../../migrations/write/0002_accounts.sql")),
+    (3, "sessions", include_str!("../../migrations/write/0003_sessions.sql")),
+    (4, "processes", include_str!("../../migrations/write/0004_processes.sql")),
 ];
 
 pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {

@@ -77,11 +77,14 @@ pub(crate) async fn seal_in_tx(
         .await?;
     }
     let keys = subject_keys(tx, master_key, &subjects).await?;
+    if let Some(subject) = subjects.iter().find(|subject| !keys.contains_key(subject)) {
+        return Err(sqlx::Error::Decode(format!("the data key of {subject} cannot be opened").into()));
+    }
     let context = context(stream, event_id);
     visit(&mut value, "clear", &mut |subject, map| {
         let clear = map.remove("clear");
         let clear = clear.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let key = keys.get(&subject).expect("the key was made above, in this transaction");
+        let key = keys.get(&subject).expect("looked at above");
         let sealed = BASE64.encode(key.seal(clear.as_bytes(), context.as_bytes()));
         map.insert("sealed".to_owned(), Value::String(sealed));
     });

@@ -32,7 +32,26 @@ pub struct Receipt {
     pub outcome: Vec<StreamPosition>,
 }
 
+/// Most receipts that one sweep takes away.
+const MAX_SWEPT: i64 = 10_000;
+
 impl EventStore {
+    /// Takes receipts away that have lapsed; some of them, if there are many.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn sweep_receipts(&self) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "delete from receipts where command_id in (
+                 select command_id from receipts where expires_at <= clock_timestamp()
+                 order by expires_at limit $1)",
+        )
+        .bind(MAX_SWEPT)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
     /// The receipt of a command that succeeded before.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ pub struct KafkaSource {
     consumer: StreamConsumer,
     /// Until this consumer has caught up for the first time.
     catching_up: Option<LogSource>,
-    /// First and next offset of each partition in the batch that is being dealt with.
+    /// The next offset of each partition after the batch that is being dealt with.
     in_hand: Vec<InHand>,
 }
 
@@ -34,7 +34,6 @@ pub struct KafkaSource {
 struct InHand {
     topic: String,
     partition: i32,
-    first: i64,
     next: i64,
 }
 
@@ -105,20 +104,10 @@ impl KafkaSource {
             return Ok(());
         }
         let mut list = TopicPartitionList::new();
-        for InHand { topic, partition, next, .. } in offsets {
+        for InHand { topic, partition, next } in offsets {
             list.add_partition_offset(&topic, partition, Offset::Offset(next))?;
         }
         self.consumer.commit(&list, CommitMode::Async)
-    }
-
-    pub(crate) fn again(&mut self) -> Result<(), KafkaError> {
-        if let Some(log) = &mut self.catching_up {
-            log.again();
-        }
-        for InHand { topic, partition, first, .. } in std::mem::take(&mut self.in_hand) {
-            self.consumer.seek(&topic, partition, Offset::Offset(first), BROKER_TIMEOUT)?;
-        }
-        Ok(())
     }
 }
 
@@ -126,7 +115,7 @@ fn note(in_hand: &mut Vec<InHand>, record: &BorrowedMessage<'_>) {
     let (topic, partition, offset) = (record.topic(), record.partition(), record.offset());
     match in_hand.iter_mut().find(|h| h.topic == topic && h.partition == partition) {
         Some(known) => known.next = offset + 1,
-        None => in_hand.push(InHand { topic: topic.to_owned(), partition, first: offset, next: offset + 1 }),
+        None => in_hand.push(InHand { topic: topic.to_owned(), partition, next: offset + 1 }),
     }
 }
 

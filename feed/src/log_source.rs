@@ -15,7 +15,6 @@ pub struct LogSource {
     store: EventStore,
     stream_types: &'static [&'static str],
     wakeup: Wakeup,
-    before: i64,
     cursor: i64,
 }
 
@@ -24,7 +23,7 @@ impl LogSource {
     #[must_use]
     pub fn new(store: EventStore, stream_types: &'static [&'static str], checkpoint: i64) -> Self {
         let wakeup = Wakeup::on_event_log(store.pool().clone());
-        Self { store, stream_types, wakeup, before: checkpoint, cursor: checkpoint }
+        Self { store, stream_types, wakeup, cursor: checkpoint }
     }
 
     pub(crate) async fn next(&mut self) -> Result<Batch, sqlx::Error> {
@@ -45,12 +44,7 @@ impl LogSource {
         if page.up_to == self.cursor {
             return Ok(None);
         }
-        self.before = self.cursor;
         self.cursor = page.up_to;
         Ok(Some(Batch { events: page.events, checkpoint: Some(page.up_to) }))
-    }
-
-    pub(crate) const fn again(&mut self) {
-        self.cursor = self.before;
     }
 }

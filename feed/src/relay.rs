@@ -4,13 +4,13 @@
 //! wakes up late can do no harm. Numbering and publishing run side by side, so that a Kafka that is down holds up
 //! nobody who follows the event log.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, pin::pin, sync::Arc, time::Duration};
 
 use event_store::{
     EventStore, Waker, Wakeup,
     event_log::{Epoch, NumberingError},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{PublishError, publisher::Publisher};
@@ -25,20 +25,20 @@ const IDLE_POLL: Duration = Duration::from_secs(1);
 const NUMBER_BATCH: i64 = 2_000;
 /// Most events that are on their way to Kafka at once.
 const PUBLISH_BATCH: i64 = 2_000;
+/// After so long without an acknowledgement the relay says that it is failing.
+const SLOW: Duration = Duration::from_secs(15);
 /// Pause after a failure.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// What the relay is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RelayState {
-    /// Not asked for the lead yet.
-    Starting,
-    /// Another process leads.
-    Standby,
-    /// This process leads.
-    Leading,
-    /// Something is wrong; it tries again.
-    Failing(String),
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RelayState {
+    /// Whether it has asked for the lead, and got it or not; either is well.
+    pub started: bool,
+    /// Why the lead cannot be asked for, or events get no place; nothing when all is well.
+    pub numbering: Option<String>,
+    /// Why Kafka gets no events; nothing when all is well.
+    pub publishing: Option<String>,
 }
 
 /// Moves events from the outbox into the event log and on to Kafka.
@@ -61,7 +61,7 @@ impl Relay {
     #[must_use]
     pub fn new(store: EventStore, brokers: Option<String>, holder: String) -> Self {
         let log_waker = Waker::of_event_log(store.pool().clone());
-        Self { store, brokers, holder, log_waker, state: Arc::new(watch::Sender::new(RelayState::Starting)) }
+        Self { store, brokers, holder, log_waker, state: Arc::new(watch::Sender::new(RelayState::default())) }
     }
 
     /// What it is doing, for health checks.
@@ -76,14 +76,14 @@ impl Relay {
             match self.store.try_lead(&self.holder, LEASE).await {
                 Ok(Some(epoch)) => {
                     tracing::info!(?epoch, "leading the relay");
-                    self.set_state(RelayState::Leading);
+                    self.is_well();
                     if let Stopped::LeadLost = self.lead(epoch, &shutdown).await {
                         tracing::warn!(?epoch, "another relay has taken over");
                     }
                     continue;
                 }
-                Ok(None) => self.set_state(RelayState::Standby),
-                Err(error) => self.failing("cannot ask for the lead", &error),
+                Ok(None) => self.is_well(),
+                Err(error) => self.cannot_number("cannot ask for the lead", &error),
             }
             tokio::select! {
                 () = tokio::time::sleep(STANDBY_POLL) => {}
@@ -111,7 +111,7 @@ impl Relay {
         loop {
             match self.store.number_outbox(epoch, LEASE, NUMBER_BATCH).await {
                 Ok(numbered) => {
-                    self.set_state(RelayState::Leading);
+                    self.is_well();
                     if numbered.events > 0 {
                         self.log_waker.wake();
                     }
@@ -121,7 +121,7 @@ impl Relay {
                 }
                 Err(NumberingError::NotLeader) => return,
                 Err(error) => {
-                    self.failing("cannot number events", &error);
+                    self.cannot_number("cannot number events", &error);
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
@@ -137,11 +137,14 @@ impl Relay {
             match self.publish_batch(epoch, brokers, &mut publisher).await {
                 Ok(Published::NotLeader) => return,
                 Ok(Published::Nothing) => wakeup.wait(IDLE_POLL).await,
-                Ok(Published::Some) => {}
+                Ok(Published::Some) => {
+                    self.state.send_if_modified(|state| state.publishing.take().is_some());
+                }
                 Err(error) => {
                     // Purges what is in flight; the next one starts from the mark.
                     publisher = None;
-                    self.failing("cannot publish", &error);
+                    let text = log_failure("cannot publish", &error);
+                    self.state.send_modify(|state| state.publishing = Some(text));
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
@@ -163,24 +166,40 @@ impl Relay {
             Some(publisher) => publisher,
             None => publisher.insert(Publisher::new(brokers).map_err(PublishError::from)?),
         };
-        publisher.publish(&page.events).await?;
+        let mut published = pin!(publisher.publish(&page.events));
+        loop {
+            match timeout(SLOW, &mut published).await {
+                Ok(published) => break published?,
+                // It goes on trying, but people should know.
+                Err(_elapsed) => self.state.send_modify(|state| {
+                    let slow = || "Kafka acknowledges nothing".to_owned();
+                    state.publishing.get_or_insert_with(slow);
+                }),
+            }
+        }
         let moved = self.store.set_published_position(epoch, page.up_to).await?;
         Ok(if moved { Published::Some } else { Published::NotLeader })
     }
 
-    fn set_state(&self, state: RelayState) {
-        self.state.send_if_modified(|current| {
-            let modified = *current != state;
-            *current = state;
+    /// It leads and numbers, or leaves that to another.
+    fn is_well(&self) {
+        self.state.send_if_modified(|state| {
+            let modified = !state.started || state.numbering.is_some();
+            state.started = true;
+            state.numbering = None;
             modified
         });
     }
 
-    fn failing(&self, what: &str, error: &dyn std::error::Error) {
-        let cause = error.source().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(%error, cause, "{what}");
-        self.set_state(RelayState::Failing(format!("{what}: {error}")));
+    fn cannot_number(&self, what: &str, error: &(dyn Error + 'static)) {
+        let text = log_failure(what, error);
+        self.state.send_modify(|state| state.numbering = Some(text));
     }
+}
+
+fn log_failure(what: &str, error: &(dyn Error + 'static)) -> String {
+    tracing::error!(error, "{what}");
+    format!("{what}: {error}")
 }
 
 enum Published {

@@ -82,18 +82,4 @@ impl Source {
             Self::Kafka(kafka) => Ok(kafka.done()?),
         }
     }
-
-    /// The events of the last batch were not dealt with: they are to come again.
-    ///
-    /// # Errors
-    /// Kafka does not take the way back.
-    pub fn again(&mut self) -> Result<(), SourceError> {
-        match self {
-            Self::Log(log) => {
-                log.again();
-                Ok(())
-            }
-            Self::Kafka(kafka) => Ok(kafka.again()?),
-        }
-    }
 }

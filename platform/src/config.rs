@@ -18,6 +18,8 @@ use serde::Deserialize;
 
 pub use settings::{Setting, settings};
 
+use crate::trusted_proxies::TrustedProxies;
+
 /// All settings of a process, valid by construction.
 ///
 /// `Debug` prints no secret.
@@ -50,6 +52,9 @@ pub struct Config {
     /// The address under which people reach this installation, for links in messages.
     #[serde(rename = "BOXOFFICE_PUBLIC_URL", default, deserialize_with = "values::http_url")]
     pub public_url: Option<String>,
+    /// Whose `X-Forwarded-For` is believed.
+    #[serde(rename = "BOXOFFICE_TRUSTED_PROXIES", deserialize_with = "values::parsed")]
+    pub trusted_proxies: TrustedProxies,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
     #[serde(rename = "BOXOFFICE_LOG", deserialize_with = "values::log_filter")]
     pub log: String,
@@ -57,7 +62,7 @@ pub struct Config {
     #[serde(rename = "BOXOFFICE_LOG_FORMAT")]
     pub log_format: LogFormat,
     /// The most connections of one database pool.
-    #[serde(rename = "BOXOFFICE_DATABASE_CONNECTIONS", deserialize_with = "values::between::<_, 2, 200>")]
+    #[serde(rename = "BOXOFFICE_DATABASE_CONNECTIONS", deserialize_with = "values::between::<_, 8, 200>")]
     pub database_connections: u32,
     /// Names of variables that start with `BOXOFFICE_` and mean nothing: probably typing errors, to be logged.
     #[serde(skip)]

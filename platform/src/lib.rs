@@ -14,7 +14,9 @@ pub mod serve;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tokens;
+pub mod trusted_proxies;
 
 pub use config::Config;
 pub use problem::{FieldError, Problem};
 pub use shutdown::Shutdown;
+pub use trusted_proxies::TrustedProxies;

@@ -17,6 +17,14 @@ pub const ACQUIRE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long one statement of a read-only pool may run before the server ends it.
 pub const READ_STATEMENT_DEADLINE: Duration = Duration::from_secs(30);
 
+/// How long a statement of a writing pool may run, wait for a lock, and how long a transaction may do nothing, before
+/// the server ends it: a process that froze or was cut off must not hold others up.
+pub const WRITE_STATEMENT_DEADLINE: Duration = Duration::from_secs(60);
+/// See [`WRITE_STATEMENT_DEADLINE`].
+pub const LOCK_DEADLINE: Duration = Duration::from_secs(5);
+/// See [`WRITE_STATEMENT_DEADLINE`].
+pub const IDLE_TRANSACTION_DEADLINE: Duration = Duration::from_secs(10);
+
 /// How a pool is opened.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolOptions {
@@ -28,6 +36,8 @@ pub struct PoolOptions {
     pub search_path: Option<&'static str>,
     /// Whether every transaction is read-only; then statements are limited to [`READ_STATEMENT_DEADLINE`] too.
     pub read_only: bool,
+    /// Whether statements may take as long as they need: for migrations and rebuilds.
+    pub patient: bool,
 }
 
 /// A pool could not be opened. Its text holds no part of the URL.
@@ -58,6 +68,14 @@ pub async fn connect(url: &SecretString, options: PoolOptions) -> Result<PgPool,
         let deadline_ms = READ_STATEMENT_DEADLINE.as_millis().to_string();
         settings = settings
             .options([("default_transaction_read_only", "on"), ("statement_timeout", deadline_ms.as_str())]);
+    }
+    if !options.read_only && !options.patient {
+        let millis = |deadline: Duration| deadline.as_millis().to_string();
+        settings = settings.options([
+            ("statement_timeout", millis(WRITE_STATEMENT_DEADLINE)),
+            ("lock_timeout", millis(LOCK_DEADLINE)),
+            ("idle_in_transaction_session_timeout", millis(IDLE_TRANSACTION_DEADLINE)),
+        ]);
     }
     PgPoolOptions::new()
         .max_connections(options.max_connections)

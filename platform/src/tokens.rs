@@ -17,6 +17,13 @@ pub use checker::{MAX_VERIFIED_TOKENS, TOKEN_LEEWAY_SECONDS, TokenChecker, Token
 /// The issuer and the audience of every access token.
 pub const ISSUER: &str = "boxoffice";
 
+/// How long an access token is good for, in seconds.
+pub const ACCESS_TOKEN_SECONDS: u32 = 15 * 60;
+
+/// How long a retired key is still published and believed, in seconds: as long as a token lives, and a minute for
+/// processes that have not heard of the new key yet and for clocks that differ.
+pub const RETIRED_KEY_SECONDS: u32 = ACCESS_TOKEN_SECONDS + 60;
+
 /// What an access token says; the payload of a JWT (RFC 7519) signed with Ed25519 (RFC 8037).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessClaims {

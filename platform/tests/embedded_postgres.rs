@@ -38,6 +38,7 @@ async fn pool(url: &SecretString) -> Result<PgPool> {
         application_name: "platform-test",
         search_path: Some("\"$user\", public"),
         read_only: false,
+        patient: false,
     };
     Ok(connect(url, options).await?)
 }

@@ -44,12 +44,19 @@ async fn keys_are_read_on_demand_forgotten_when_withdrawn_and_kept_while_the_dat
 {
     let directory = std::env::temp_dir().join(format!("platform-keys-{}", Uuid::now_v7().simple()));
     let postgres = EmbeddedPostgres::start(&directory).await?;
-    let options =
-        PoolOptions { max_connections: 2, application_name: "test", search_path: None, read_only: false };
+    let options = PoolOptions {
+        max_connections: 2,
+        application_name: "test",
+        search_path: None,
+        read_only: false,
+        patient: false,
+    };
     let pool = connect(&postgres.write_url(), options).await?;
-    sqlx::query("create table signing_keys (kid text primary key, public_key bytea not null)")
-        .execute(&pool)
-        .await?;
+    sqlx::query(
+        "create table signing_keys (kid text primary key, public_key bytea not null, retired_at timestamptz)",
+    )
+    .execute(&pool)
+    .await?;
     let (first, second, never) = (Key::new("first")?, Key::new("second")?, Key::new("never")?);
     first.publish(&pool).await?;
     let checker = TokenChecker::new(pool.clone());
@@ -74,6 +81,14 @@ async fn keys_are_read_on_demand_forgotten_when_withdrawn_and_kept_while_the_dat
         // An unknown key makes the checker read again.
         assert_eq!(checker.check(&never.token()?).await, Err(TokenError::Invalid));
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    // A retired key is believed as long as the last of its tokens lives, and not much longer.
+    for (minutes, believed) in [(15, true), (17, false)] {
+        let retire = "update signing_keys set retired_at = clock_timestamp() - make_interval(mins => $1)";
+        sqlx::query(retire).bind(minutes).execute(&pool).await?;
+        let checked = TokenChecker::new(pool.clone()).check(&first.token()?).await;
+        assert_eq!(checked.is_ok(), believed, "retired {minutes} minutes ago");
     }
 
     pool.close().await;

@@ -5,7 +5,7 @@
 //!
 //! An event that cannot be applied is parked with its later siblings; other streams go on.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use event_store::{EventStore, StoredEvent, StreamId, event_log::LoggedEvent};
 use feed::Batch;
@@ -84,12 +84,13 @@ async fn try_batch(
     poison: Poison,
 ) -> Result<(), ProjectError> {
     let mut tx = read.begin().await.map_err(ProjectError::Read)?;
-    // A rebuild that switches its tables in takes this row for itself.
-    sqlx::query("select position from projections where name = $1 for share")
-        .bind(projection.name())
-        .execute(&mut *tx)
-        .await
-        .map_err(ProjectError::Read)?;
+    // A rebuild that switches its tables in takes this row for itself. Who will move the checkpoint takes it at once:
+    // two that share it first could not both go on.
+    let lock = match batch.checkpoint {
+        Some(_) => "select position from projections where name = $1 for update",
+        None => "select position from projections where name = $1 for share",
+    };
+    sqlx::query(lock).bind(projection.name()).execute(&mut *tx).await.map_err(ProjectError::Read)?;
     let mut applying = Applying::begin(projection, store, &mut tx, &batch.events, poison).await?;
     for logged in &batch.events {
         applying.event(&mut tx, logged).await?;
@@ -104,7 +105,8 @@ struct Applying<'a> {
     poison: Poison,
     before: Applied,
     applied: Applied,
-    parked: HashSet<StreamId>,
+    /// The last parked sequence of streams that have parked events.
+    parked: HashMap<StreamId, i64>,
 }
 
 impl<'a> Applying<'a> {
@@ -122,7 +124,8 @@ impl<'a> Applying<'a> {
 
     async fn event(&mut self, tx: &mut PgConnection, logged: &LoggedEvent) -> Result<(), ProjectError> {
         let stream = &logged.event.stream;
-        let applied = self.applied.get(stream).copied().unwrap_or(0);
+        // What is parked counts as seen: it waits to be resumed.
+        let applied = self.applied.get(stream).max(self.parked.get(stream)).copied().unwrap_or(0);
         if logged.event.sequence <= applied {
             return Ok(());
         }
@@ -147,7 +150,7 @@ impl<'a> Applying<'a> {
         logged: &LoggedEvent,
     ) -> Result<(), ProjectError> {
         let stream = &logged.event.stream;
-        if self.parked.contains(stream) {
+        if self.parked.contains_key(stream) {
             return self.park(tx, logged, "an earlier event of this stream is parked").await;
         }
         let mut opened = [logged.event.clone()];
@@ -205,7 +208,7 @@ impl<'a> Applying<'a> {
         .execute(tx)
         .await
         .map_err(ProjectError::Read)?;
-        self.parked.insert(event.stream.clone());
+        self.parked.insert(event.stream.clone(), event.sequence);
         Ok(())
     }
 
@@ -257,18 +260,19 @@ async fn parked_streams(
     projection: &dyn Projection,
     tx: &mut PgConnection,
     applied: &Applied,
-) -> Result<HashSet<StreamId>, sqlx::Error> {
+) -> Result<HashMap<StreamId, i64>, sqlx::Error> {
     let types: Vec<&str> = applied.keys().map(|stream| stream.kind.as_str()).collect();
     let ids: Vec<&str> = applied.keys().map(|stream| stream.id.as_str()).collect();
-    let rows: Vec<(String, String)> = sqlx::query_as(
-        "select distinct aggregate_type, aggregate_id from parked
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "select aggregate_type, aggregate_id, max(sequence) from parked
          where projection = $1
-               and (aggregate_type, aggregate_id) in (select * from unnest($2::text[], $3::text[]))",
+               and (aggregate_type, aggregate_id) in (select * from unnest($2::text[], $3::text[]))
+         group by aggregate_type, aggregate_id",
     )
     .bind(projection.name())
     .bind(&types)
     .bind(&ids)
     .fetch_all(tx)
     .await?;
-    Ok(rows.into_iter().map(|(kind, id)| StreamId { kind, id }).collect())
+    Ok(rows.into_iter().map(|(kind, id, sequence)| (StreamId { kind, id }, sequence)).collect())
 }

@@ -11,10 +11,16 @@ use sqlx::{
 /// The schema; pools on the read database have it as their `search_path`.
 pub const READ_SCHEMA: &str = "read_model";
 
+const FILES: [(i64, &str, &str); 2] = [
+    (1, "read models", include_str!("../../migrations/read/0001_read_models.sql")),
+    (2, "users", include_str!("../../migrations/read/0002_users.sql")),
+];
+
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
-    let sql = include_str!("../../migrations/read/0001_read_models.sql");
-    let migration = Migration::new(1, "read models".into(), MigrationType::Simple, sql.into(), false);
-    Migrator { migrations: Cow::Owned(vec![migration]), ..Migrator::DEFAULT }
+    let migrations = FILES.map(|(version, description, sql)| {
+        Migration::new(version, description.into(), MigrationType::Simple, sql.into(), false)
+    });
+    Migrator { migrations: Cow::Owned(migrations.into()), ..Migrator::DEFAULT }
 });
 
 /// Creates or updates the read models' tables. The pool's `search_path` must be [`READ_SCHEMA`].

@@ -6,9 +6,9 @@
 
 use event_store::EventStore;
 use feed::LogSource;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
-use crate::{ProjectError, Projection, apply::apply_batch, migrate::READ_SCHEMA};
+use crate::{ProjectError, Projection, apply::apply_batch, migrate::READ_SCHEMA, worker::checkpoint};
 
 /// Why a rebuild ended early. The live tables are as they were.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum RebuildError {
     /// The read database failed.
     #[error("the read database failed")]
     Read(#[from] sqlx::Error),
+    /// Another rebuild of the same read model is under way.
+    #[error("another rebuild of it is under way")]
+    UnderWay,
     /// An event could not be applied.
     #[error("the rebuild cannot go on")]
     Project(#[from] ProjectError),
@@ -42,6 +45,16 @@ pub async fn rebuild(
     store: &EventStore,
     mut progress: impl FnMut(Progress),
 ) -> Result<(), RebuildError> {
+    // Held until the end: a second rebuild would take the new tables of the first away.
+    let mut lock = live.begin().await?;
+    let is_alone: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('rebuild ' || $1))")
+        .bind(projection.name())
+        .fetch_one(&mut *lock)
+        .await?;
+    if !is_alone {
+        return Err(RebuildError::UnderWay);
+    }
+    checkpoint(live, projection).await?;
     create_tables(projection, live).await?;
     let mut source = LogSource::new(store.clone(), projection.stream_types(), 0);
     catch_up(projection, beside, store, &mut source, &mut progress).await?;
@@ -56,6 +69,7 @@ pub async fn rebuild(
         sqlx::raw_sql(&statement).execute(&mut *tx).await?;
     }
     tx.commit().await?;
+    lock.commit().await?;
     Ok(())
 }
 
@@ -87,14 +101,52 @@ async fn create_tables(projection: &dyn Projection, live: &PgPool) -> Result<(),
         .execute(&mut *tx)
         .await?;
     for table in projection.tables().iter().chain(&["projections", "parked"]) {
-        let statement = format!("create table {schema}.{table} (like {READ_SCHEMA}.{table} including all)");
-        sqlx::raw_sql(&statement).execute(&mut *tx).await?;
+        let like = format!(
+            "create table {schema}.{table}
+             (like {READ_SCHEMA}.{table} including defaults including generated including identity)"
+        );
+        sqlx::raw_sql(&like).execute(&mut *tx).await?;
+        for statement in keys_and_indexes(&mut tx, schema, table).await? {
+            sqlx::raw_sql(&statement).execute(&mut *tx).await?;
+        }
     }
     sqlx::query(&format!("insert into {schema}.projections (name) values ($1)"))
         .bind(projection.name())
         .execute(&mut *tx)
         .await?;
     tx.commit().await
+}
+
+/// What gives the new table the live one's keys, checks and indexes by their own names (`including all` would make up
+/// others, and a later migration would not find them).
+async fn keys_and_indexes(
+    tx: &mut PgConnection,
+    schema: &str,
+    table: &str,
+) -> Result<Vec<String>, sqlx::Error> {
+    let constraints: Vec<(String, String)> = sqlx::query_as(
+        "select quote_ident(conname), pg_get_constraintdef(oid) from pg_constraint
+         where conrelid = to_regclass($1) and contype in ('p', 'u', 'c') order by conname",
+    )
+    .bind(format!("{READ_SCHEMA}.{table}"))
+    .fetch_all(&mut *tx)
+    .await?;
+    let indexes: Vec<String> = sqlx::query_scalar(
+        "select indexdef from pg_indexes
+         where schemaname = $1 and tablename = $2
+               and not exists (select from pg_constraint where conrelid = to_regclass($3) and conname = indexname)
+         order by indexname",
+    )
+    .bind(READ_SCHEMA)
+    .bind(table)
+    .bind(format!("{READ_SCHEMA}.{table}"))
+    .fetch_all(tx)
+    .await?;
+    let constraints = constraints
+        .into_iter()
+        .map(|(name, definition)| format!("alter table {schema}.{table} add constraint {name} {definition}"));
+    let (live, anew) = (format!(" ON {READ_SCHEMA}."), format!(" ON {schema}."));
+    Ok(constraints.chain(indexes.into_iter().map(|index| index.replacen(&live, &anew, 1))).collect())
 }
 
 fn switch_statements(projection: &dyn Projection) -> Vec<String> {

@@ -84,6 +84,7 @@ impl Projector {
     async fn follow(&self, projection: &'static dyn Projection) -> Result<(), FollowError> {
         let checkpoint = checkpoint(&self.read, projection).await?;
         let mut source = self.source(projection, checkpoint).await?;
+        self.is_well(projection);
         loop {
             let batch = source.next().await?;
             while let Err(error) = apply_batch(projection, &self.read, &self.store, &batch).await {
@@ -92,8 +93,12 @@ impl Projector {
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
             source.done()?;
-            self.state.send_if_modified(|state| state.remove(projection.name()).is_some());
+            self.is_well(projection);
         }
+    }
+
+    fn is_well(&self, projection: &dyn Projection) {
+        self.state.send_if_modified(|state| state.remove(projection.name()).is_some());
     }
 
     fn failing(&self, projection: &dyn Projection, error: &ProjectError) {

@@ -2,12 +2,13 @@
 //!
 //! - `routes`: every route, one line each.
 //! - `list`: what all lists share: pages, orders, cursors.
+//! - `live`: what happens to an event, pushed to everybody who watches it.
 //! - `rows`: from the tables of the read models to the shapes of the contract.
 //! - `read_your_writes`: waits until a read model includes what the caller wrote.
 //! - [`docs()`]: the OpenAPI document of both edges, and a page to browse it.
 //!
 //! Architecture invariant: nothing here changes anything, and nothing knows commands, rules or Kafka. The read models
-//! are the projector's; the write database is read for audit and public keys only.
+//! are the projector's; the write database is read for audit, public keys and sessions only.
 
 mod access;
 mod answers;
@@ -15,6 +16,7 @@ mod audit_log;
 mod docs;
 mod failures;
 mod list;
+mod live;
 mod parameters;
 mod queries;
 mod read_your_writes;
@@ -26,7 +28,8 @@ pub use routes::router;
 
 use axum::extract::FromRef;
 use event_store::EventStore;
-use platform::tokens::TokenChecker;
+use live::{Live, MAX_READERS};
+use platform::{Shutdown, tokens::TokenChecker};
 use sqlx::PgPool;
 
 /// What every query handler has at hand; cheap to clone.
@@ -36,13 +39,21 @@ pub struct QueryApi {
     pub(crate) read: PgPool,
     pub(crate) store: EventStore,
     pub(crate) tokens: TokenChecker,
+    pub(crate) live: Live,
 }
 
 impl QueryApi {
-    /// The edge over the read models (a pool whose search path is their schema) and the write database.
+    /// The edge over the read models (a pool whose search path is their schema) and the write database. Live streams
+    /// end when a stop is asked for.
     #[must_use]
-    pub const fn new(read: PgPool, store: EventStore, tokens: TokenChecker) -> Self {
-        Self { read, store, tokens }
+    pub fn new(read: PgPool, store: EventStore, tokens: TokenChecker, shutdown: Shutdown) -> Self {
+        Self { live: Live::new(read.clone(), shutdown, MAX_READERS), read, store, tokens }
+    }
+
+    /// Lets fewer read live streams at once.
+    #[must_use]
+    pub fn max_live_readers(self, max_readers: usize) -> Self {
+        Self { live: self.live.for_readers(max_readers), ..self }
     }
 }
 

@@ -6,7 +6,8 @@ use crate::{
     QueryApi,
     queries::{
         get_audit_head, get_availability, get_booking, get_event, get_me, get_public_keys, get_user,
-        list_audit_events, list_audit_stream, list_bookings, list_events, list_notifications,
+        list_audit_events, list_audit_stream, list_bookings, list_event_bookings, list_events,
+        list_followed_hosts, list_notifications, list_seats, list_sessions, list_users, watch_event,
     },
 };
 
@@ -14,10 +15,16 @@ use crate::{
 pub fn router(api: QueryApi) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(get_me::get_me))
+        .routes(routes!(list_sessions::list_sessions))
+        .routes(routes!(list_users::list_users))
         .routes(routes!(get_user::get_user))
+        .routes(routes!(list_followed_hosts::list_followed_hosts))
         .routes(routes!(list_events::list_events))
         .routes(routes!(get_event::get_event))
         .routes(routes!(get_availability::get_availability))
+        .routes(routes!(list_seats::list_seats))
+        .routes(routes!(watch_event::watch_event))
+        .routes(routes!(list_event_bookings::list_event_bookings))
         .routes(routes!(list_bookings::list_bookings))
         .routes(routes!(get_booking::get_booking))
         .routes(routes!(list_notifications::list_notifications))

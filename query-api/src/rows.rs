@@ -3,4 +3,9 @@
 pub(crate) mod booking;
 pub(crate) mod event;
 pub(crate) mod notification;
+pub(crate) mod seat;
+pub(crate) mod session;
 pub(crate) mod user;
+
+/// Begins a transaction whose statements see one state of the database, and one time.
+pub(crate) const ONE_STATE: &str = "begin isolation level repeatable read, read only";

@@ -5,14 +5,15 @@ use std::{collections::BTreeMap, process::Command};
 use serde_json::Value;
 
 /// What each crate of the workspace may use of the workspace.
-const ARROWS: [(&str, &[&str]); 10] = [
-    ("boxoffice", &["command-api", "event-store", "feed", "platform", "projector", "query-api"]),
+const ARROWS: [(&str, &[&str]); 11] = [
+    ("boxoffice", &["command-api", "event-store", "feed", "platform", "processes", "projector", "query-api"]),
     ("command-api", &["contract", "domain", "event-store", "platform"]),
     ("contract", &[]),
     ("domain", &[]),
     ("event-store", &[]),
     ("feed", &["event-store"]),
     ("platform", &[]),
+    ("processes", &["command-api", "domain", "event-store", "feed"]),
     ("projector", &["domain", "event-store", "feed"]),
     ("query-api", &["contract", "event-store", "platform"]),
     ("testkit", &[]),

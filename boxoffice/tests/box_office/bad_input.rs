@@ -22,7 +22,7 @@ fn changed(field: &str, value: Value) -> Value {
 async fn an_event_with_bad_fields_names_them() {
     let office = office().await;
     let host = office.register("host").await;
-    let start = Utc::now() + TimeDelta::days(1);
+    let (start, past) = (Utc::now() + TimeDelta::days(1), Utc::now() - TimeDelta::days(1));
     let cases = [
         ("title", json!("")),
         ("title", json!("x".repeat(201))),
@@ -34,7 +34,7 @@ async fn an_event_with_bad_fields_names_them() {
         ("capacity", json!(1.5)),
         ("timeZone", json!("Berlin")),
         ("startDateTime", json!("tomorrow")),
-        ("startDateTime", json!(Utc::now() - TimeDelta::days(1))),
+        ("startDateTime", json!(past)),
         ("endDateTime", json!(start - TimeDelta::days(2))),
         ("surprise", json!(true)),
     ];
@@ -43,14 +43,12 @@ async fn an_event_with_bad_fields_names_them() {
         if field == "endDateTime" {
             request["startDateTime"] = json!(start);
         }
-        if value == json!(Utc::now() - TimeDelta::days(1)) {
-            request["endDateTime"] = json!(start);
+        if value == json!(past) {
+            request["endDateTime"] = json!(past + TimeDelta::hours(1));
         }
         let answer = office.post("/api/v1/events", Some(&host.token), &request).await;
         assert_eq!(answer.status, 422, "{field} = {value}: {}", answer.body);
-        if field != "startDateTime" {
-            answer.expect_invalid(field);
-        }
+        answer.expect_invalid(field);
     }
     let mut missing = event_request(10);
     missing.as_object_mut().expect("an object").remove("capacity");

@@ -103,7 +103,7 @@ impl BoxOffice {
         office
     }
 
-    /// Every role in a process of its own, and two of `command-api`.
+    /// Roles in processes of their own, and two of `command-api`; without `processes`, on which nothing may depend.
     pub(crate) async fn in_roles(brokers: Option<String>) -> Self {
         let database = postgres::database("box_office").await;
         let mut office = Self::on(database, brokers);
@@ -138,7 +138,8 @@ impl BoxOffice {
         command
     }
 
-    async fn start(&mut self, role: &str) -> String {
+    /// One more process.
+    pub(crate) async fn start(&mut self, role: &str) -> String {
         let (process, url) = start(self.command(role), &self.http).await;
         self.processes.push(process);
         url
@@ -185,6 +186,10 @@ impl BoxOffice {
         send(request.json(body)).await
     }
 
+    pub(crate) async fn put(&self, path: &str, token: Option<&str>, body: &Value) -> Answer {
+        send(with_token(self.request(Method::PUT, path), token).json(body)).await
+    }
+
     pub(crate) async fn delete(&self, path: &str, token: Option<&str>) -> Answer {
         send(with_token(self.request(Method::DELETE, path), token)).await
     }
@@ -208,6 +213,23 @@ impl BoxOffice {
     pub(crate) async fn event(&self, capacity: u32) -> (Person, Answer) {
         let host = self.register("host").await;
         let answer = self.post("/api/v1/events", Some(&host.token), &event_request(capacity)).await;
+        answer.expect(StatusCode::CREATED);
+        (host, answer)
+    }
+
+    /// The same with whatever it sells, and how long holds last.
+    pub(crate) async fn event_selling(
+        &self,
+        field: &str,
+        offer: Value,
+        hold_seconds: u32,
+    ) -> (Person, Answer) {
+        let host = self.register("host").await;
+        let mut request = event_request(1);
+        request.as_object_mut().expect("an object").remove("capacity");
+        request[field] = offer;
+        request["holdSeconds"] = json!(hold_seconds);
+        let answer = self.post("/api/v1/events", Some(&host.token), &request).await;
         answer.expect(StatusCode::CREATED);
         (host, answer)
     }

@@ -11,6 +11,21 @@ fn key() -> String {
     Uuid::now_v7().to_string()
 }
 
+/// The receipt of one process answers the request that another has refused meanwhile.
+#[tokio::test]
+async fn two_processes_with_one_key_make_one_booking() {
+    let office = BoxOffice::in_roles(None).await;
+    let (_, event) = office.event(30).await;
+    for attendee in office.register_many("attendee", 30).await {
+        let (token, body, key) =
+            (Some(attendee.token.as_str()), json!({ "eventId": event.body["id"] }), key());
+        // One to each of the two processes, in turn.
+        let once = || office.post_with_key("/api/v1/bookings", token, &key, &body);
+        let (one, other) = futures::join!(once(), once());
+        assert_eq!(one.expect(StatusCode::CREATED).body, other.expect(StatusCode::CREATED).body);
+    }
+}
+
 both_sources! {
     async fn the_first_success_comes_again_whatever_happened_since(office: &BoxOffice) {
         let (_, event) = office.event(3).await;
@@ -62,6 +77,16 @@ both_sources! {
         }
         let listed = office.get_after(&format!("/api/v1/events?host={}", host.id), None, &answers[0]).await;
         assert_eq!(listed.body["total"], 2, "the event made for the host, and one more");
+    }
+
+    async fn a_booking_that_is_repeated_at_once_is_one_booking(office: &BoxOffice) {
+        let (_, event) = office.event(1).await;
+        let attendee = office.register("attendee").await;
+        let (token, body, key) = (Some(attendee.token.as_str()), json!({ "eventId": event.body["id"] }), key());
+        let answers = join_all((0..10).map(|_| office.post_with_key("/api/v1/bookings", token, &key, &body))).await;
+        for answer in &answers {
+            assert_eq!(answer.expect(StatusCode::CREATED).body, answers[0].body);
+        }
     }
 
     async fn a_repeated_registration_signs_in_again(office: &BoxOffice) {

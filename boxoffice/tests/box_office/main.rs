@@ -3,14 +3,23 @@
 //! `harness` starts it; `both_sources!` runs a scenario once with the event log as the projector's source and once with
 //! Kafka.
 
+mod accounts;
 mod architecture;
 mod audit;
 mod bad_input;
 mod bookings;
+mod cancelled_events;
 mod crash;
+mod erasure;
+mod events;
 mod harness;
+mod holds;
 mod idempotency;
 mod kafka;
+mod login_limits;
 mod replay;
 mod roles;
+mod seats;
+mod sessions;
+mod signing_keys;
 mod sold_out;

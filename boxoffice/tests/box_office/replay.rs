@@ -19,6 +19,17 @@ async fn rows(pool: &PgPool, table: &str) -> Vec<String> {
     sqlx::query_scalar(&query).fetch_all(pool).await.expect("reads")
 }
 
+/// Keys and indexes by name: a later migration must find them.
+async fn indexes(pool: &PgPool, table: &str) -> Vec<String> {
+    sqlx::query_scalar(
+        "select indexdef from pg_indexes where schemaname = 'read_model' and tablename = $1 order by 1",
+    )
+    .bind(table)
+    .fetch_all(pool)
+    .await
+    .expect("reads")
+}
+
 #[tokio::test]
 async fn a_replay_of_each_projection_gives_the_rows_of_the_live_one() {
     let office = BoxOffice::up(None).await;
@@ -43,9 +54,12 @@ async fn a_replay_of_each_projection_gives_the_rows_of_the_live_one() {
         let before: i64 = sqlx::query_scalar(oid).bind(tables[0]).fetch_one(&pool).await.expect("a table");
         let mut live = Vec::new();
         for table in tables {
-            live.push(rows(&pool, table).await);
+            live.push((rows(&pool, table).await, indexes(&pool, table).await));
         }
-        assert!(live.iter().all(|rows| !rows.is_empty()), "{projection} has rows to compare");
+        assert!(
+            live.iter().all(|(rows, indexes)| !rows.is_empty() && !indexes.is_empty()),
+            "{projection} has rows to compare"
+        );
 
         let replay = office.command(&format!("replay {projection}")).output().expect("runs");
         assert!(replay.status.success(), "{}", String::from_utf8_lossy(&replay.stderr));
@@ -53,7 +67,7 @@ async fn a_replay_of_each_projection_gives_the_rows_of_the_live_one() {
         let after: i64 = sqlx::query_scalar(oid).bind(tables[0]).fetch_one(&pool).await.expect("a table");
         assert_ne!(before, after, "{projection} has new tables");
         for (table, live) in tables.iter().zip(live) {
-            assert_eq!(rows(&pool, table).await, live, "{table}");
+            assert_eq!((rows(&pool, table).await, indexes(&pool, table).await), live, "{table}");
         }
     }
     // The live projector goes on with the new tables.

@@ -2,14 +2,18 @@
 
 use axum::{extract::State, response::Response};
 use domain::{BookingId, booking::Booking, user::Role};
-use event_store::{CommandContext, Metadata};
+use event_store::CommandContext;
 use platform::{
     Problem,
     http::{PathId, RequestId},
 };
 
 use crate::{
-    CommandApi, answers, callers::Member, idempotency::NotDone, refusals, show_writers::TicketOrder,
+    CommandApi, answers,
+    callers::{Member, metadata},
+    idempotency::NotDone,
+    refusals,
+    show_writers::ShowOrder,
 };
 
 /// Cancels a booking
@@ -38,14 +42,9 @@ pub(crate) async fn cancel_booking(
     if placed.user_id != member.id && member.role != Role::Admin {
         return Err(Problem::forbidden("This booking is somebody else's."));
     }
-    let metadata = Metadata {
-        actor: Some(member.id.to_string()),
-        correlation_id: Some(request_id.to_string()),
-        ..Metadata::default()
-    };
-    let order = TicketOrder::Cancel { booking_id };
-    let context = CommandContext { metadata, receipt: None };
-    let cancelled = api.show_writers.submit(placed.event_id, order, context).await;
-    let cancelled = cancelled.map_err(refusals::tickets).map_err(NotDone::without_receipt)?;
-    Ok(answers::no_content(&cancelled.written))
+    let order = ShowOrder::CancelBooking { booking_id };
+    let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };
+    let done = api.show_writers.submit(placed.event_id, order, Some(member.id), context).await;
+    let done = done.map_err(refusals::order).map_err(NotDone::without_receipt)?;
+    Ok(answers::no_content(&done.written))
 }

@@ -1,12 +1,12 @@
-//! `POST /api/v1/events`: puts an event on sale.
+//! `POST /api/v1/events`: sets an event up, on sale at once or as a draft.
 
 use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use domain::{
-    Description, Money, ShowId, TicketTypeId, TicketTypeName, TimeZone, Title, UserId, Venue,
-    show::{Capacity, CreateShow, NewTicketType, Schedule, ScheduleError, Show, ShowCommand, ShowDetails},
+    Description, ShowId, TimeZone, Title, UserId, Venue,
+    show::{CreateShow, Schedule, Show, ShowCommand, ShowDetails},
 };
-use event_store::{CommandContext, Metadata, NewReceipt, NoCompanion, Receipt, StreamPosition};
+use event_store::{CommandContext, NewReceipt, Receipt, StreamPosition};
 use platform::{
     Problem,
     http::{IdempotencyKey, RawBody, RequestId},
@@ -16,14 +16,17 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    CommandApi, answers,
-    callers::Host,
+    CommandApi,
+    accounts::StillThere,
+    answers,
+    callers::{Host, metadata},
     fields::Fields,
     idempotency::{NotDone, Scope},
+    offers::{self, Offer, SectionRequest, TicketTypeRequest},
     refusals,
 };
 
-/// What is offered: general admission, free of charge.
+/// What is offered, and exactly one of `capacity`, `ticketTypes` and `seating`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CreateEventRequest {
@@ -49,9 +52,24 @@ pub(crate) struct CreateEventRequest {
     sales_start: Option<DateTime<Utc>>,
     /// No ticket from this time on.
     sales_end: Option<DateTime<Utc>>,
-    /// Tickets in all.
+    /// Most tickets of one booking; 10 if nothing is said.
+    #[schema(minimum = 1, maximum = 1000)]
+    max_tickets_per_booking: Option<i64>,
+    /// How long a hold lasts, in seconds; what the box office is set to if nothing is said.
+    #[schema(minimum = 1, maximum = 7200)]
+    hold_seconds: Option<i64>,
+    /// Whether its host alone sees it until it is published.
+    #[serde(default)]
+    draft: bool,
+    /// Tickets in all: general admission, free of charge.
     #[schema(minimum = 1, maximum = 1_000_000, example = 100)]
-    capacity: i64,
+    capacity: Option<i64>,
+    /// Ticket types with prices, all in one currency.
+    #[schema(min_items = 1, max_items = 100)]
+    ticket_types: Option<Vec<TicketTypeRequest>>,
+    /// Numbered seats, 100,000 at the most.
+    #[schema(min_items = 1, max_items = 1000)]
+    seating: Option<Vec<SectionRequest>>,
 }
 
 /// Creates an event
@@ -60,7 +78,7 @@ pub(crate) struct CreateEventRequest {
     request_body = CreateEventRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe, for 24 hours")),
     responses(
-        (status = 201, description = "On sale", body = contract::Event),
+        (status = 201, description = "Set up", body = contract::Event),
         (status = "4XX", description = "`invalid-fields`, `forbidden` to who is not a host, …",
          body = contract::Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Try again", body = contract::Problem,
@@ -75,14 +93,15 @@ pub(crate) async fn create_event(
     body: RawBody,
 ) -> Result<Response, Problem> {
     let body = body.parse::<CreateEventRequest>()?;
-    let (details, capacity) = body.value.parse()?;
+    let draft = body.value.draft;
+    let (details, offer) = body.value.parse(api.hold_seconds)?;
     let scope = Scope { caller: &host_id.to_string(), route: "POST /events" };
-    let first = |receipt| create(&api, host_id, details, capacity, &request_id, receipt);
+    let first = |receipt| create(&api, host_id, details, offer, draft, &request_id, receipt);
     api.once(scope, key.as_ref(), &body.bytes, first, |receipt| created_before(&api, receipt)).await
 }
 
 impl CreateEventRequest {
-    fn parse(self) -> Result<(ShowDetails, Capacity), Problem> {
+    fn parse(self, default_hold_seconds: u32) -> Result<(ShowDetails, Offer), Problem> {
         let mut fields = Fields::default();
         let title = fields.take("title", Title::parse(&self.title));
         let description =
@@ -90,30 +109,27 @@ impl CreateEventRequest {
         let venue = fields.take("venue", self.venue.as_deref().map(Venue::parse).transpose());
         let time_zone = self.time_zone.as_deref().map_or(Ok(TimeZone::UTC), TimeZone::parse);
         let time_zone = fields.take("timeZone", time_zone);
-        let capacity = fields.take("capacity", Capacity::parse(self.capacity));
+        let max = self.max_tickets_per_booking.map_or(Ok(offers::DEFAULT_MAX_TICKETS), offers::max_tickets);
+        let max_tickets_per_booking = fields.take("maxTicketsPerBooking", max);
+        let hold_seconds = self.hold_seconds.map_or(Ok(default_hold_seconds), offers::hold_seconds);
+        let hold_seconds = fields.take("holdSeconds", hold_seconds);
         let schedule =
             Schedule::parse(self.start_date_time, self.end_date_time, self.sales_start, self.sales_end);
-        let field = schedule.as_ref().err().map_or("", |error| schedule_field(*error));
+        let field = schedule.as_ref().err().map_or("", |error| refusals::schedule_field(*error));
         let schedule = fields.take(field, schedule);
-        match (title, description, venue, time_zone, capacity, schedule) {
-            (
-                Some(title),
-                Some(description),
-                Some(venue),
-                Some(time_zone),
-                Some(capacity),
-                Some(schedule),
-            ) => Ok((ShowDetails { title, description, venue, schedule, time_zone }, capacity)),
-            _ => Err(fields.refuse()),
-        }
-    }
-}
-
-const fn schedule_field(error: ScheduleError) -> &'static str {
-    match error {
-        ScheduleError::EndsBeforeItStarts | ScheduleError::TooShort | ScheduleError::TooLong => "endDateTime",
-        ScheduleError::SalesEndBeforeTheyStart => "salesEnd",
-        ScheduleError::SalesStartAfterTheEnd => "salesStart",
+        let offer = offers::parse(&mut fields, self.capacity, self.ticket_types, self.seating);
+        let details = || {
+            Some(ShowDetails {
+                title: title?,
+                description: description?,
+                venue: venue?,
+                schedule: schedule?,
+                time_zone: time_zone?,
+                max_tickets_per_booking: max_tickets_per_booking?,
+                hold_seconds: hold_seconds?,
+            })
+        };
+        details().zip(offer).ok_or_else(|| fields.refuse())
     }
 }
 
@@ -121,27 +137,18 @@ async fn create(
     api: &CommandApi,
     host_id: UserId,
     details: ShowDetails,
-    capacity: Capacity,
+    Offer { ticket_types, seating }: Offer,
+    draft: bool,
     request_id: &RequestId,
     receipt: Option<NewReceipt>,
 ) -> Result<Response, NotDone> {
     let show_id = ShowId::new(Uuid::now_v7());
-    let ticket_type = NewTicketType {
-        id: TicketTypeId::new(Uuid::now_v7()),
-        name: TicketTypeName::parse("General admission").expect("a good name"),
-        price: Money::FREE,
-        capacity: capacity.tickets(),
-    };
     let at = api.store.now().await.map_err(|error| refusals::database(&error))?;
-    let command =
-        ShowCommand::Create(CreateShow { show_id, host_id, details, ticket_types: vec![ticket_type], at });
-    let metadata = Metadata {
-        actor: Some(host_id.to_string()),
-        correlation_id: Some(request_id.to_string()),
-        ..Metadata::default()
-    };
-    let context = CommandContext { metadata, receipt };
-    let created = api.store.execute::<Show>(&show_id.to_string(), command, &context, &NoCompanion).await;
+    let create = CreateShow { show_id, host_id, details, ticket_types, seating, draft, at };
+    let command = ShowCommand::Create(Box::new(create));
+    let context = CommandContext { metadata: metadata(host_id, request_id), receipt };
+    let host = StillThere::new([host_id]);
+    let created = api.store.execute::<Show>(&show_id.to_string(), command, &context, &host).await;
     let created = created.map_err(|error| refusals::execute(error, refusals::show))?;
     Ok(answer(&created.aggregate, created.position)?)
 }

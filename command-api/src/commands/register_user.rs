@@ -69,8 +69,9 @@ pub struct RegistrationError(Problem);
 
 impl fmt::Display for RegistrationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.code())?;
-        self.0.errors().iter().try_for_each(|error| write!(f, ", {} {}", error.field, error.message))
+        let said = self.0.to_json();
+        f.write_str(said["detail"].as_str().unwrap_or(self.0.code()))?;
+        self.0.errors().iter().try_for_each(|error| write!(f, " {} {}.", error.field, error.message))
     }
 }
 
@@ -163,9 +164,7 @@ impl Opening {
         let command = UserCommand::Register(RegisterUser { user_id, name, email, role, at });
         match store.execute::<User>(&user_id.to_string(), command, context, &account).await {
             Ok(opened) => Ok((opened, account.session)),
-            Err(ExecuteError::Append(AppendError::Claimed(_))) => {
-                Err(Problem::conflict("email-taken", "There is an account with this e-mail address.").into())
-            }
+            Err(ExecuteError::Append(AppendError::Claimed(_))) => Err(refusals::email_taken().into()),
             Err(error) => Err(refusals::execute(error, refusals::user)),
         }
     }
@@ -190,8 +189,8 @@ fn signed_in(
 ) -> Result<Response, Problem> {
     let (Some(profile), Some(session)) = (user.profile(), session) else { return Err(Problem::internal()) };
     let path = format!("/api/v1/users/{}", profile.id);
-    let answer = session.answer(api, profile, position.sequence)?;
-    Ok(answers::created(&path, position.sequence, &answer, &[position]))
+    let answer = session.answer(api, profile)?;
+    Ok(answers::created(&path, answer.user.version, &answer, &[position]))
 }
 
 /// Opens an account without signing in, for the command line.

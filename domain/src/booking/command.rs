@@ -2,37 +2,41 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{BookingId, Money, ShowId, UserId, show::TicketLine};
+use crate::{ShowId, show::Taken};
 
-/// An order to a booking's stream.
+/// An order to a booking's stream. Each follows what the show has decided in the same append.
 #[derive(Debug, Clone)]
 pub enum BookingCommand {
     /// Records what the show gave.
     Place(PlaceBooking),
+    /// The hold lasts longer.
+    Extend {
+        /// Until when.
+        held_until: DateTime<Utc>,
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// The hold lapsed.
+    Expire {
+        /// Now.
+        at: DateTime<Utc>,
+    },
     /// Gives the tickets back.
-    Cancel(CancelBooking),
+    Cancel {
+        /// Now.
+        at: DateTime<Utc>,
+    },
 }
 
 /// Records the tickets that the show gave in the same append.
 #[derive(Debug, Clone)]
 pub struct PlaceBooking {
-    /// The new booking.
-    pub booking_id: BookingId,
     /// For which show.
     pub event_id: ShowId,
-    /// Whose.
-    pub user_id: UserId,
-    /// What the show gave.
-    pub tickets: Vec<TicketLine>,
-    /// What it costs; free of charge is confirmed at once.
-    pub total: Money,
-    /// Now.
-    pub at: DateTime<Utc>,
-}
-
-/// Gives the tickets back.
-#[derive(Debug, Clone, Copy)]
-pub struct CancelBooking {
+    /// What the show gave to whom.
+    pub taken: Taken,
+    /// Until when the tickets are set aside; nothing if they are given for good.
+    pub held_until: Option<DateTime<Utc>>,
     /// Now.
     pub at: DateTime<Utc>,
 }

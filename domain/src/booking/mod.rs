@@ -7,21 +7,28 @@ mod command;
 mod error;
 mod event;
 
-pub use command::{BookingCommand, CancelBooking, PlaceBooking};
+pub use command::{BookingCommand, PlaceBooking};
 pub use error::BookingError;
 pub use event::BookingEvent;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{BookingId, Money, ShowId, UserId, show::TicketLine};
+use crate::{
+    BookingId, Money, SeatId, ShowId, UserId,
+    show::{Taken, TicketLine},
+};
 
 /// Where a booking stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BookingStatus {
+    /// The tickets are set aside.
+    Held,
     /// The tickets are the attendee's.
     Confirmed,
+    /// The hold lapsed.
+    Expired,
     /// Given back.
     Cancelled,
 }
@@ -31,7 +38,9 @@ impl BookingStatus {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Held => "held",
             Self::Confirmed => "confirmed",
+            Self::Expired => "expired",
             Self::Cancelled => "cancelled",
         }
     }
@@ -58,12 +67,26 @@ pub struct PlacedBooking {
     pub user_id: UserId,
     /// What was taken.
     pub tickets: Vec<TicketLine>,
+    /// Which seats.
+    pub seats: Vec<SeatId>,
     /// What it costs.
     pub total: Money,
     /// Where it stands.
     pub status: BookingStatus,
+    /// Until when the tickets are set aside, while they are held.
+    pub held_until: Option<DateTime<Utc>>,
     /// When it was placed.
     pub placed_at: DateTime<Utc>,
+}
+
+impl PlacedBooking {
+    /// Where it stands at a time: a hold that has lapsed is expired, whether or not anything has noticed.
+    #[must_use]
+    pub fn status_at(&self, at: DateTime<Utc>) -> BookingStatus {
+        let is_held = self.status == BookingStatus::Held;
+        let has_lapsed = is_held && self.held_until.is_some_and(|until| until <= at);
+        if has_lapsed { BookingStatus::Expired } else { self.status }
+    }
 }
 
 impl Booking {
@@ -82,43 +105,120 @@ impl Booking {
     /// A rule refuses it.
     pub fn decide(&self, command: BookingCommand) -> Result<Vec<BookingEvent>, BookingError> {
         match (self, command) {
-            (Self::Unplaced, BookingCommand::Place(place)) => {
-                let PlaceBooking { booking_id, event_id, user_id, tickets, total, at } = place;
-                Ok(vec![BookingEvent::BookingConfirmed { booking_id, event_id, user_id, tickets, total, at }])
-            }
+            (Self::Unplaced, BookingCommand::Place(place)) => Ok(vec![place_booking(place)]),
             (Self::Placed(_), BookingCommand::Place(_)) => Ok(vec![]),
-            (Self::Unplaced, BookingCommand::Cancel(_)) => Err(BookingError::NotPlaced),
-            (Self::Placed(booking), BookingCommand::Cancel(CancelBooking { at })) => match booking.status {
-                BookingStatus::Cancelled => Ok(vec![]),
-                BookingStatus::Confirmed => Ok(vec![BookingEvent::BookingCancelled {
-                    booking_id: booking.id,
-                    event_id: booking.event_id,
-                    user_id: booking.user_id,
-                    at,
-                }]),
-            },
+            (
+                Self::Unplaced,
+                BookingCommand::Extend { .. } | BookingCommand::Expire { .. } | BookingCommand::Cancel { .. },
+            ) => Err(BookingError::NotPlaced),
+            (Self::Placed(booking), BookingCommand::Extend { held_until, at }) => {
+                Ok(booking.extend(held_until, at))
+            }
+            (Self::Placed(booking), BookingCommand::Expire { at }) => Ok(booking.expire(at)),
+            (Self::Placed(booking), BookingCommand::Cancel { at }) => Ok(booking.cancel(at)),
         }
     }
 
     /// Folds one event in.
     pub fn evolve(&mut self, event: BookingEvent) {
         match event {
-            BookingEvent::BookingConfirmed { booking_id: id, event_id, user_id, tickets, total, at } => {
+            BookingEvent::BookingHeld {
+                booking_id,
+                event_id,
+                user_id,
+                tickets,
+                seats,
+                total,
+                held_until,
+                at,
+            } => {
                 *self = Self::Placed(PlacedBooking {
-                    id,
+                    id: booking_id,
                     event_id,
                     user_id,
                     tickets,
+                    seats,
                     total,
-                    status: BookingStatus::Confirmed,
+                    status: BookingStatus::Held,
+                    held_until: Some(held_until),
                     placed_at: at,
                 });
             }
-            BookingEvent::BookingCancelled { .. } => {
+            BookingEvent::BookingConfirmed { booking_id, event_id, user_id, tickets, seats, total, at } => {
+                let placed_at = self.placed().map_or(at, |booking| booking.placed_at);
+                *self = Self::Placed(PlacedBooking {
+                    id: booking_id,
+                    event_id,
+                    user_id,
+                    tickets,
+                    seats,
+                    total,
+                    status: BookingStatus::Confirmed,
+                    held_until: None,
+                    placed_at,
+                });
+            }
+            BookingEvent::BookingExtended { held_until, .. } => {
                 if let Self::Placed(booking) = self {
-                    booking.status = BookingStatus::Cancelled;
+                    booking.held_until = Some(held_until);
                 }
             }
+            BookingEvent::BookingExpired { .. } => self.end(BookingStatus::Expired),
+            BookingEvent::BookingCancelled { .. } => self.end(BookingStatus::Cancelled),
+        }
+    }
+
+    fn end(&mut self, status: BookingStatus) {
+        if let Self::Placed(booking) = self {
+            booking.status = status;
+            booking.held_until = None;
+        }
+    }
+}
+
+fn place_booking(place: PlaceBooking) -> BookingEvent {
+    let PlaceBooking { event_id, taken, held_until, at } = place;
+    let total = taken.total();
+    let Taken { booking_id, attendee_id: user_id, tickets, seats } = taken;
+    match held_until {
+        None => BookingEvent::BookingConfirmed { booking_id, event_id, user_id, tickets, seats, total, at },
+        Some(held_until) => {
+            BookingEvent::BookingHeld { booking_id, event_id, user_id, tickets, seats, total, held_until, at }
+        }
+    }
+}
+
+impl PlacedBooking {
+    fn extend(&self, held_until: DateTime<Utc>, at: DateTime<Utc>) -> Vec<BookingEvent> {
+        match self.status {
+            BookingStatus::Held if self.held_until < Some(held_until) => {
+                let &Self { id: booking_id, event_id, user_id, .. } = self;
+                vec![BookingEvent::BookingExtended { booking_id, event_id, user_id, held_until, at }]
+            }
+            BookingStatus::Held
+            | BookingStatus::Confirmed
+            | BookingStatus::Expired
+            | BookingStatus::Cancelled => vec![],
+        }
+    }
+
+    fn expire(&self, at: DateTime<Utc>) -> Vec<BookingEvent> {
+        match self.status {
+            BookingStatus::Held => {
+                let &Self { id: booking_id, event_id, user_id, .. } = self;
+                vec![BookingEvent::BookingExpired { booking_id, event_id, user_id, at }]
+            }
+            BookingStatus::Confirmed | BookingStatus::Expired | BookingStatus::Cancelled => vec![],
+        }
+    }
+
+    fn cancel(&self, at: DateTime<Utc>) -> Vec<BookingEvent> {
+        match self.status {
+            BookingStatus::Held | BookingStatus::Confirmed => {
+                let &Self { id: booking_id, event_id, user_id, .. } = self;
+                vec![BookingEvent::BookingCancelled { booking_id, event_id, user_id, at }]
+            }
+            BookingStatus::Expired | BookingStatus::Cancelled => vec![],
         }
     }
 }

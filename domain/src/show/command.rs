@@ -2,21 +2,69 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{NewTicketType, ShowDetails};
-use crate::{BookingId, ShowId, UserId};
+use super::{DetailsChange, OfferedTicketType, SeatBlock, SeatingPlan, ShowDetails};
+use crate::{BookingId, Money, SeatId, ShowId, TicketTypeId, TicketTypeName, UserId};
 
 /// An order to a show's stream.
 #[derive(Debug, Clone)]
 pub enum ShowCommand {
-    /// Puts it on sale.
-    Create(CreateShow),
-    /// Takes tickets for an attendee.
-    BookTickets(BookTickets),
+    /// Sets it up.
+    Create(Box<CreateShow>),
+    /// Changes what the host says, or what is sold.
+    Change(Box<ChangeShow>),
+    /// Makes a draft public.
+    Publish {
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// Ends it for good. Its bookings end after it, see [`ShowCommand::ReleaseCancelled`].
+    Cancel {
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// The same, unless it is over: then nothing.
+    CancelComing {
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// Cancels it and takes it out of all lists.
+    Delete {
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// Takes tickets for an attendee: all or nothing.
+    TakeTickets(TakeTickets),
+    /// Makes a hold last longer.
+    ExtendHold {
+        /// Which booking.
+        booking_id: BookingId,
+        /// Now.
+        at: DateTime<Utc>,
+    },
     /// Gives a booking's tickets back.
-    ReleaseTickets(ReleaseTickets),
+    ReleaseTickets {
+        /// Which booking.
+        booking_id: BookingId,
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// Makes it visible that holds have lapsed.
+    ExpireHolds {
+        /// Most of them.
+        limit: usize,
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// Gives the tickets of a cancelled show's bookings back.
+    ReleaseCancelled {
+        /// Most bookings.
+        limit: usize,
+        /// Now.
+        at: DateTime<Utc>,
+    },
 }
 
-/// Puts a show on sale.
+/// Sets a show up.
 #[derive(Debug, Clone)]
 pub struct CreateShow {
     /// The new show.
@@ -25,28 +73,68 @@ pub struct CreateShow {
     pub host_id: UserId,
     /// What the host says about it.
     pub details: ShowDetails,
-    /// What is sold.
-    pub ticket_types: Vec<NewTicketType>,
+    /// What is sold, all in one currency.
+    pub ticket_types: Vec<OfferedTicketType>,
+    /// Which numbered seats there are.
+    pub seating: Vec<SeatBlock>,
+    /// Whether its host alone sees it for now.
+    pub draft: bool,
     /// Now.
     pub at: DateTime<Utc>,
 }
 
-/// Takes one ticket of the only type.
-#[derive(Debug, Clone, Copy)]
-pub struct BookTickets {
+/// Changes a show; what is left out keeps its value.
+#[derive(Debug, Clone)]
+pub struct ChangeShow {
+    /// The version of the details that the host saw, if they said so.
+    pub expected_version: Option<u64>,
+    /// What the host says about it.
+    pub details: DetailsChange,
+    /// Another capacity, for a show with one ticket type.
+    pub capacity: Option<u32>,
+    /// All ticket types anew.
+    pub ticket_types: Option<Vec<TicketTypeChange>>,
+    /// All seats anew.
+    pub seating: Option<SeatingPlan>,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
+
+/// A ticket type, kept or new.
+#[derive(Debug, Clone)]
+pub struct TicketTypeChange {
+    /// The id of the type that is kept, or a fresh one.
+    pub id: TicketTypeId,
+    /// Whether the id is fresh.
+    pub is_new: bool,
+    /// What it is called.
+    pub name: TicketTypeName,
+    /// What one ticket costs.
+    pub price: Money,
+    /// Tickets in all.
+    pub capacity: u32,
+}
+
+/// Takes tickets.
+#[derive(Debug, Clone)]
+pub struct TakeTickets {
     /// The new booking.
     pub booking_id: BookingId,
     /// For whom.
     pub attendee_id: UserId,
+    /// What.
+    pub wanted: Wanted,
     /// Now.
     pub at: DateTime<Utc>,
 }
 
-/// Gives a booking's tickets back.
-#[derive(Debug, Clone, Copy)]
-pub struct ReleaseTickets {
-    /// Which booking.
-    pub booking_id: BookingId,
-    /// Now.
-    pub at: DateTime<Utc>,
+/// What an attendee asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// One ticket of the only type.
+    OneTicket,
+    /// So many of each of these types; each named once, each at least one.
+    Quantities(Vec<(TicketTypeId, u32)>),
+    /// These seats; each named once.
+    Seats(Vec<SeatId>),
 }

@@ -22,6 +22,59 @@ pub struct ShowDetails {
     pub schedule: Schedule,
     /// The zone that people at the venue live in.
     pub time_zone: TimeZone,
+    /// Most tickets of one booking.
+    pub max_tickets_per_booking: u32,
+    /// How long a hold lasts.
+    pub hold_seconds: u32,
+}
+
+/// A change of what the host says; what is left out keeps its value.
+#[derive(Debug, Clone, Default)]
+pub struct DetailsChange {
+    /// What it is called.
+    pub title: Option<Title>,
+    /// What it is about; taken away by an inner nothing.
+    pub description: Option<Option<Description>>,
+    /// Where it takes place; taken away by an inner nothing.
+    pub venue: Option<Option<Venue>>,
+    /// When it starts.
+    pub start_date_time: Option<DateTime<Utc>>,
+    /// When it ends.
+    pub end_date_time: Option<DateTime<Utc>>,
+    /// When the sale starts; taken away by an inner nothing.
+    pub sales_start: Option<Option<DateTime<Utc>>>,
+    /// When the sale ends; taken away by an inner nothing.
+    pub sales_end: Option<Option<DateTime<Utc>>>,
+    /// The zone of the venue.
+    pub time_zone: Option<TimeZone>,
+    /// Most tickets of one booking.
+    pub max_tickets_per_booking: Option<u32>,
+    /// How long a new hold lasts.
+    pub hold_seconds: Option<u32>,
+}
+
+impl DetailsChange {
+    /// The details after the change.
+    ///
+    /// # Errors
+    /// The times would not fit together.
+    pub(super) fn of(&self, details: &ShowDetails) -> Result<ShowDetails, ScheduleError> {
+        let Schedule { start_date_time, end_date_time, sales_start, sales_end } = details.schedule;
+        Ok(ShowDetails {
+            title: self.title.clone().unwrap_or_else(|| details.title.clone()),
+            description: self.description.clone().unwrap_or_else(|| details.description.clone()),
+            venue: self.venue.clone().unwrap_or_else(|| details.venue.clone()),
+            schedule: Schedule::parse(
+                self.start_date_time.unwrap_or(start_date_time),
+                self.end_date_time.unwrap_or(end_date_time),
+                self.sales_start.unwrap_or(sales_start),
+                self.sales_end.unwrap_or(sales_end),
+            )?,
+            time_zone: self.time_zone.unwrap_or(details.time_zone),
+            max_tickets_per_booking: self.max_tickets_per_booking.unwrap_or(details.max_tickets_per_booking),
+            hold_seconds: self.hold_seconds.unwrap_or(details.hold_seconds),
+        })
+    }
 }
 
 /// When a show takes place, and when its tickets are sold. Ends after it starts.

@@ -1,25 +1,32 @@
 //! What a host sells tickets to, *event* in HTTP, Kafka and the store.
 //!
-//! A show's stream alone decides about its tickets. At every prefix of it, what is sold never exceeds the
-//! capacity (invariant I3).
+//! A show's stream alone decides about its tickets. At every prefix of it, what is sold and held never exceeds the
+//! capacity of a ticket type, and no seat has two owners (invariant I3).
+//!
+//! Read on: `tickets` takes and gives back, `changes` is what the host does, `seating` knows the numbered seats.
 
 mod aggregate;
+mod changes;
 mod command;
 mod details;
 mod error;
 mod event;
+mod seating;
+mod tickets;
 
-pub use command::{BookTickets, CreateShow, ReleaseTickets, ShowCommand};
-pub use details::{Capacity, Schedule, ScheduleError, ShowDetails};
+pub use command::{ChangeShow, CreateShow, ShowCommand, TakeTickets, TicketTypeChange, Wanted};
+pub use details::{Capacity, DetailsChange, Schedule, ScheduleError, ShowDetails};
 pub use error::ShowError;
-pub use event::{NewTicketType, ShowEvent, TicketLine};
+pub use event::{OfferedTicketType, ShowEvent, Taken, TicketLine};
+pub use seating::{MAX_SEATS, PlannedSection, SeatBlock, SeatingPlan};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{BookingId, Money, ShowId, TicketTypeId, TicketTypeName, UserId};
+use crate::{BookingId, Money, SeatId, ShowId, TicketTypeId, TicketTypeName, UserId};
+use seating::Seating;
 
 /// The fold of a show's stream.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -27,8 +34,20 @@ pub enum Show {
     /// No event yet.
     #[default]
     Uncreated,
-    /// A show that people can book.
+    /// A show.
     Created(Box<CreatedShow>),
+}
+
+/// Where a show stands, apart from the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShowStatus {
+    /// Seen by its host alone.
+    Draft,
+    /// Seen by everybody.
+    Published,
+    /// Will not take place.
+    Cancelled,
 }
 
 /// What is known of a show.
@@ -42,14 +61,21 @@ pub struct CreatedShow {
     pub details: ShowDetails,
     /// Counts changes to the details, not sales.
     pub details_version: u64,
-    /// What is sold, pool by pool.
+    /// Where it stands.
+    pub status: ShowStatus,
+    /// Whether it was taken out of all lists.
+    pub deleted: bool,
+    /// What is sold and held, pool by pool.
     pub ticket_types: Vec<TicketType>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// The time of the newest event. Time never runs backwards in a stream.
     pub last_at: DateTime<Utc>,
-    bookings: HashMap<BookingId, Taken>,
+    seating: Seating,
+    bookings: HashMap<BookingId, Allocation>,
     open_booking_of: HashMap<UserId, BookingId>,
+    /// Holds in the order in which they lapse.
+    holds: BTreeSet<(DateTime<Utc>, BookingId)>,
 }
 
 /// A pool of capacity and what became of it.
@@ -65,21 +91,41 @@ pub struct TicketType {
     pub capacity: u32,
     /// Tickets in confirmed bookings.
     pub sold: u32,
+    /// Tickets in holds, lapsed ones that nobody has noticed yet included.
+    pub held: u32,
 }
 
 impl TicketType {
-    /// Tickets that can be booked now.
+    /// Tickets that nobody has.
     #[must_use]
     pub const fn available(&self) -> u32 {
-        self.capacity.saturating_sub(self.sold)
+        self.capacity.saturating_sub(self.sold).saturating_sub(self.held)
+    }
+
+    const fn taken(&self) -> u32 {
+        self.sold + self.held
     }
 }
 
-/// What one booking took.
+/// What one booking has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Taken {
-    attendee_id: UserId,
-    tickets: Vec<TicketLine>,
+struct Allocation {
+    taken: Taken,
+    /// Nothing once it is sold.
+    hold: Option<Hold>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Hold {
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+impl Hold {
+    /// Whether it blocks nobody any more.
+    fn has_lapsed(self, at: DateTime<Utc>) -> bool {
+        self.until <= at
+    }
 }
 
 impl Show {
@@ -97,14 +143,25 @@ impl Show {
     /// # Errors
     /// A rule refuses it.
     pub fn decide(&self, command: ShowCommand) -> Result<Vec<ShowEvent>, ShowError> {
-        match (self, command) {
-            (Self::Uncreated, ShowCommand::Create(create)) => create_show(create),
-            (Self::Created(_), ShowCommand::Create(_)) => Err(ShowError::AlreadyCreated),
-            (Self::Uncreated, ShowCommand::BookTickets(_) | ShowCommand::ReleaseTickets(_)) => {
-                Err(ShowError::NotCreated)
+        let show = match (self, command) {
+            (Self::Uncreated, ShowCommand::Create(create)) => return changes::create(*create),
+            (Self::Uncreated, _) => return Err(ShowError::NotCreated),
+            (Self::Created(show), command) => (show, command),
+        };
+        match show {
+            (_, ShowCommand::Create(_)) => Err(ShowError::AlreadyCreated),
+            (show, ShowCommand::Change(change)) => show.change(&change),
+            (show, ShowCommand::Publish { at }) => show.publish(at),
+            (show, ShowCommand::Cancel { at }) => Ok(show.cancel(at)),
+            (show, ShowCommand::CancelComing { at }) => Ok(show.cancel_coming(at)),
+            (show, ShowCommand::Delete { at }) => Ok(show.delete(at)),
+            (show, ShowCommand::TakeTickets(take)) => show.take_tickets(take),
+            (show, ShowCommand::ExtendHold { booking_id, at }) => show.extend_hold(booking_id, at),
+            (show, ShowCommand::ReleaseTickets { booking_id, at }) => {
+                Ok(show.release_tickets(booking_id, at))
             }
-            (Self::Created(show), ShowCommand::BookTickets(book)) => show.book_tickets(book),
-            (Self::Created(show), ShowCommand::ReleaseTickets(release)) => Ok(show.release_tickets(release)),
+            (show, ShowCommand::ExpireHolds { limit, at }) => Ok(show.expire_holds(limit, at)),
+            (show, ShowCommand::ReleaseCancelled { limit, at }) => Ok(show.release_cancelled(limit, at)),
         }
     }
 
@@ -113,47 +170,29 @@ impl Show {
         match (&mut *self, event) {
             (
                 Self::Uncreated,
-                ShowEvent::EventCreated { event_id: id, host_id, details, ticket_types, at },
+                ShowEvent::EventCreated { event_id, host_id, details, ticket_types, seating, draft, at },
             ) => {
                 *self = Self::Created(Box::new(CreatedShow {
-                    id,
+                    id: event_id,
                     host_id,
                     details: *details,
                     details_version: 1,
-                    ticket_types: ticket_types.into_iter().map(NewTicketType::unsold).collect(),
+                    status: if draft { ShowStatus::Draft } else { ShowStatus::Published },
+                    deleted: false,
+                    ticket_types: ticket_types.into_iter().map(|offered| offered.with(0, 0)).collect(),
                     created_at: at,
                     last_at: at,
+                    seating: Seating::new(seating),
                     bookings: HashMap::new(),
                     open_booking_of: HashMap::new(),
+                    holds: BTreeSet::new(),
                 }));
             }
-            (Self::Created(show), ShowEvent::TicketsSold { booking_id, attendee_id, tickets, at }) => {
-                show.last_at = at;
-                show.tickets_sold(booking_id, Taken { attendee_id, tickets });
-            }
-            (Self::Created(show), ShowEvent::TicketsReleased { booking_id, at, .. }) => {
-                show.last_at = at;
-                show.tickets_released(booking_id);
-            }
-            // Cannot be: the first event of a stream is EventCreated, and it is the only one of its kind.
-            (Self::Created(_), ShowEvent::EventCreated { .. })
-            | (Self::Uncreated, ShowEvent::TicketsSold { .. } | ShowEvent::TicketsReleased { .. }) => {}
+            (Self::Created(show), event) => show.evolve(event),
+            // Cannot be: the first event of a stream is EventCreated.
+            (Self::Uncreated, _) => {}
         }
     }
-}
-
-fn create_show(create: CreateShow) -> Result<Vec<ShowEvent>, ShowError> {
-    let CreateShow { show_id, host_id, details, ticket_types, at } = create;
-    if details.schedule.start_date_time < at {
-        return Err(ShowError::StartsInThePast);
-    }
-    Ok(vec![ShowEvent::EventCreated {
-        event_id: show_id,
-        host_id,
-        details: Box::new(details),
-        ticket_types,
-        at,
-    }])
 }
 
 impl CreatedShow {
@@ -169,68 +208,137 @@ impl CreatedShow {
         self.ticket_types.iter().map(|t| t.sold).sum()
     }
 
-    /// Where its sale and the show itself stand at a time.
-    fn open_for_sale(&self, at: DateTime<Utc>) -> Result<(), ShowError> {
-        let schedule = &self.details.schedule;
-        if at >= schedule.end_date_time {
-            return Err(ShowError::Ended);
-        }
-        let not_yet = schedule.sales_start.is_some_and(|start| at < start);
-        let no_more = schedule.sales_end.is_some_and(|end| at >= end);
-        if not_yet || no_more { Err(ShowError::SalesNotOpen) } else { Ok(()) }
+    /// Tickets of a type in holds that have not lapsed.
+    #[must_use]
+    pub fn held_at(&self, ticket_type: &TicketType, at: DateTime<Utc>) -> u32 {
+        let lapsed = self.lapsed_holds(at).flat_map(|taken| &taken.tickets);
+        let lapsed = lapsed.filter(|line| line.ticket_type_id == ticket_type.id).map(|line| line.quantity);
+        ticket_type.held.saturating_sub(lapsed.sum())
     }
 
-    fn book_tickets(&self, book: BookTickets) -> Result<Vec<ShowEvent>, ShowError> {
-        let BookTickets { booking_id, attendee_id, at } = book;
-        if self.bookings.contains_key(&booking_id) {
-            return Ok(vec![]);
+    /// Whether any booking has tickets.
+    #[must_use]
+    pub fn has_bookings(&self) -> bool {
+        !self.bookings.is_empty()
+    }
+
+    /// When the next hold lapses, or has lapsed without having been noticed.
+    #[must_use]
+    pub fn next_lapse(&self) -> Option<DateTime<Utc>> {
+        self.holds.first().map(|(until, _)| *until)
+    }
+
+    /// Who has a seat.
+    #[must_use]
+    pub fn owner_of(&self, seat: SeatId) -> Option<BookingId> {
+        self.seating.holder_of(seat.index_in(self.id)?)
+    }
+
+    fn evolve(&mut self, event: ShowEvent) {
+        match event {
+            // Cannot be: a stream has one of it, the first.
+            ShowEvent::EventCreated { .. } => {}
+            ShowEvent::EventPublished { at } => {
+                self.changed(at);
+                self.status = ShowStatus::Published;
+            }
+            ShowEvent::EventChanged { details, ticket_types, seating, at } => {
+                self.changed(at);
+                self.details = *details;
+                self.offer(ticket_types);
+                self.seating.rearrange(seating);
+            }
+            ShowEvent::EventCancelled { at } => {
+                self.changed(at);
+                self.status = ShowStatus::Cancelled;
+            }
+            ShowEvent::EventDeleted { at } => {
+                self.changed(at);
+                self.deleted = true;
+            }
+            ShowEvent::TicketsHeld { taken, held_until, at } => {
+                self.last_at = at;
+                self.allocate(taken, Some(Hold { since: at, until: held_until }));
+            }
+            ShowEvent::TicketsSold { taken, at } => {
+                self.last_at = at;
+                self.allocate(taken, None);
+            }
+            ShowEvent::HoldExtended { booking_id, held_until, at } => {
+                self.last_at = at;
+                self.hold_until(booking_id, held_until);
+            }
+            ShowEvent::HoldExpired { taken, at } | ShowEvent::TicketsReleased { taken, at } => {
+                self.last_at = at;
+                self.free(taken.booking_id);
+            }
         }
-        self.open_for_sale(at)?;
-        if let Some(open) = self.open_booking_of.get(&attendee_id) {
-            return Err(ShowError::AlreadyBooked { booking_id: *open });
-        }
-        let [ticket_type] = self.ticket_types.as_slice() else {
-            return Err(ShowError::TicketTypeNotNamed);
+    }
+
+    fn changed(&mut self, at: DateTime<Utc>) {
+        self.last_at = at;
+        self.details_version += 1;
+    }
+
+    fn offer(&mut self, offered: Vec<OfferedTicketType>) {
+        let before = std::mem::take(&mut self.ticket_types);
+        let taken_of = |id| {
+            let known = before.iter().find(|t: &&TicketType| t.id == id);
+            known.map_or((0, 0), |t| (t.sold, t.held))
         };
-        if ticket_type.available() == 0 {
-            return Err(ShowError::SoldOut { available: 0 });
-        }
-        let tickets =
-            vec![TicketLine { ticket_type_id: ticket_type.id, quantity: 1, price: ticket_type.price }];
-        Ok(vec![ShowEvent::TicketsSold { booking_id, attendee_id, tickets, at }])
-    }
-
-    fn release_tickets(&self, release: ReleaseTickets) -> Vec<ShowEvent> {
-        let ReleaseTickets { booking_id, at } = release;
-        self.bookings
-            .get(&booking_id)
-            .map(|taken| ShowEvent::TicketsReleased {
-                booking_id,
-                attendee_id: taken.attendee_id,
-                tickets: taken.tickets.clone(),
-                at,
-            })
+        self.ticket_types = offered
             .into_iter()
-            .collect()
+            .map(|offered| {
+                let (sold, held) = taken_of(offered.id);
+                offered.with(sold, held)
+            })
+            .collect();
     }
 
-    fn tickets_sold(&mut self, booking_id: BookingId, taken: Taken) {
+    fn allocate(&mut self, taken: Taken, hold: Option<Hold>) {
+        let booking_id = taken.booking_id;
         for line in &taken.tickets {
             if let Some(t) = self.ticket_types.iter_mut().find(|t| t.id == line.ticket_type_id) {
-                t.sold += line.quantity;
+                *(if hold.is_some() { &mut t.held } else { &mut t.sold }) += line.quantity;
             }
         }
+        self.seating.take(self.id, &taken.seats, booking_id);
         self.open_booking_of.insert(taken.attendee_id, booking_id);
-        self.bookings.insert(booking_id, taken);
+        if let Some(hold) = hold {
+            self.holds.insert((hold.until, booking_id));
+        }
+        self.bookings.insert(booking_id, Allocation { taken, hold });
     }
 
-    fn tickets_released(&mut self, booking_id: BookingId) {
-        let Some(taken) = self.bookings.remove(&booking_id) else { return };
+    fn hold_until(&mut self, booking_id: BookingId, until: DateTime<Utc>) {
+        let hold = self.bookings.get_mut(&booking_id).and_then(|allocation| allocation.hold.as_mut());
+        if let Some(hold) = hold {
+            self.holds.remove(&(hold.until, booking_id));
+            hold.until = until;
+            self.holds.insert((until, booking_id));
+        }
+    }
+
+    fn free(&mut self, booking_id: BookingId) {
+        let Some(Allocation { taken, hold }) = self.bookings.remove(&booking_id) else { return };
         for line in &taken.tickets {
             if let Some(t) = self.ticket_types.iter_mut().find(|t| t.id == line.ticket_type_id) {
-                t.sold -= line.quantity;
+                *(if hold.is_some() { &mut t.held } else { &mut t.sold }) -= line.quantity;
             }
         }
-        self.open_booking_of.remove(&taken.attendee_id);
+        self.seating.give_back(self.id, &taken.seats);
+        if self.open_booking_of.get(&taken.attendee_id) == Some(&booking_id) {
+            self.open_booking_of.remove(&taken.attendee_id);
+        }
+        if let Some(hold) = hold {
+            self.holds.remove(&(hold.until, booking_id));
+        }
+    }
+}
+
+impl OfferedTicketType {
+    fn with(self, sold: u32, held: u32) -> TicketType {
+        let Self { id, name, price, capacity } = self;
+        TicketType { id, name, price, capacity, sold, held }
     }
 }

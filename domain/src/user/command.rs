@@ -8,8 +8,19 @@ use crate::{EmailAddress, PersonName, UserId};
 /// An order to a user's stream.
 #[derive(Debug, Clone)]
 pub enum UserCommand {
+    /// Closes the account for good.
+    Erase {
+        /// Now.
+        at: DateTime<Utc>,
+    },
     /// Opens the account.
     Register(RegisterUser),
+    /// Gives the user another name or address.
+    Change(ChangeUser),
+    /// Follows a host.
+    Follow(FollowHost),
+    /// Follows a host no longer.
+    Unfollow(UnfollowHost),
 }
 
 /// Opens an account. That no other account has the address is the append's business, not the aggregate's.
@@ -23,6 +34,38 @@ pub struct RegisterUser {
     pub email: EmailAddress,
     /// What they may do.
     pub role: Role,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
+
+/// Gives the user another name or address; what is left out, or is the same, stays. That no other account has the
+/// address is the append's business, not the aggregate's.
+#[derive(Debug, Clone)]
+pub struct ChangeUser {
+    /// What they are called from now on.
+    pub name: Option<PersonName>,
+    /// Where mail reaches them from now on.
+    pub email: Option<EmailAddress>,
+    /// Only if the profile has this version still.
+    pub expected_version: Option<u64>,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
+
+/// Follows a host. That there is such a host is for the caller to know: it stands in another stream.
+#[derive(Debug, Clone, Copy)]
+pub struct FollowHost {
+    /// Whom.
+    pub host_id: UserId,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
+
+/// Follows a host no longer.
+#[derive(Debug, Clone, Copy)]
+pub struct UnfollowHost {
+    /// Whom.
+    pub host_id: UserId,
     /// Now.
     pub at: DateTime<Utc>,
 }

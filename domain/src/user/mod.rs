@@ -7,16 +7,19 @@ mod command;
 mod error;
 mod event;
 
-pub use command::{RegisterUser, UserCommand};
+pub use command::{ChangeUser, FollowHost, RegisterUser, UnfollowHost, UserCommand};
 pub use error::UserError;
 pub use event::UserEvent;
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Personal, UserId};
+
+/// Most hosts that somebody follows.
+pub const MAX_FOLLOWED_HOSTS: usize = 1_000;
 
 /// What an account may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,8 @@ pub enum User {
     Unregistered,
     /// An account.
     Registered(Profile),
+    /// Closed for good.
+    Erased,
 }
 
 /// What is known of a registered user.
@@ -84,6 +89,10 @@ pub struct Profile {
     pub role: Role,
     /// When they registered.
     pub registered_at: DateTime<Utc>,
+    /// Counts changes of name and address, from 1; whom they follow is not counted.
+    pub version: u64,
+    /// The hosts that they follow.
+    pub following: BTreeSet<UserId>,
 }
 
 impl User {
@@ -91,7 +100,7 @@ impl User {
     #[must_use]
     pub const fn profile(&self) -> Option<&Profile> {
         match self {
-            Self::Unregistered => None,
+            Self::Unregistered | Self::Erased => None,
             Self::Registered(profile) => Some(profile),
         }
     }
@@ -101,26 +110,108 @@ impl User {
     /// # Errors
     /// A rule refuses it.
     pub fn decide(&self, command: UserCommand) -> Result<Vec<UserEvent>, UserError> {
-        match command {
-            UserCommand::Register(RegisterUser { user_id, name, email, role, at }) => match self {
-                Self::Registered(_) => Err(UserError::AlreadyRegistered),
-                Self::Unregistered => Ok(vec![UserEvent::UserRegistered {
-                    user_id,
-                    name: Personal::new(user_id, name.as_str()),
-                    email: Personal::new(user_id, email.as_str()),
-                    role,
-                    at,
-                }]),
-            },
+        match (command, self) {
+            (UserCommand::Register(_), Self::Registered(_) | Self::Erased) => {
+                Err(UserError::AlreadyRegistered)
+            }
+            (UserCommand::Register(command), Self::Unregistered) => Ok(vec![register(&command)]),
+            (UserCommand::Change(command), Self::Registered(profile)) => profile.change(&command),
+            (UserCommand::Follow(command), Self::Registered(profile)) => profile.follow(command),
+            (UserCommand::Unfollow(command), Self::Registered(profile)) => Ok(profile.unfollow(command)),
+            (UserCommand::Erase { at }, Self::Registered(Profile { id, role, .. })) => {
+                Ok(vec![UserEvent::UserErased { user_id: *id, role: *role, at }])
+            }
+            (UserCommand::Erase { .. }, Self::Erased) => Ok(vec![]),
+            (UserCommand::Erase { .. }, Self::Unregistered)
+            | (
+                UserCommand::Change(_) | UserCommand::Follow(_) | UserCommand::Unfollow(_),
+                Self::Unregistered | Self::Erased,
+            ) => Err(UserError::NotRegistered),
         }
     }
 
     /// Folds one event in.
     pub fn evolve(&mut self, event: UserEvent) {
-        match event {
-            UserEvent::UserRegistered { user_id: id, name, email, role, at } => {
-                *self = Self::Registered(Profile { id, name, email, role, registered_at: at });
+        match (event, self) {
+            (UserEvent::UserRegistered { user_id: id, name, email, role, at }, user) => {
+                let following = BTreeSet::new();
+                *user = Self::Registered(Profile {
+                    id,
+                    name,
+                    email,
+                    role,
+                    registered_at: at,
+                    version: 1,
+                    following,
+                });
             }
+            (UserEvent::UserChanged { name, email, .. }, Self::Registered(profile)) => {
+                profile.name = name.unwrap_or_else(|| profile.name.clone());
+                profile.email = email.unwrap_or_else(|| profile.email.clone());
+                profile.version += 1;
+            }
+            (UserEvent::HostFollowed { host_id, .. }, Self::Registered(profile)) => {
+                profile.following.insert(host_id);
+            }
+            (UserEvent::HostUnfollowed { host_id, .. }, Self::Registered(profile)) => {
+                profile.following.remove(&host_id);
+            }
+            (UserEvent::UserErased { .. }, user) => *user = Self::Erased,
+            (
+                UserEvent::UserChanged { .. }
+                | UserEvent::HostFollowed { .. }
+                | UserEvent::HostUnfollowed { .. },
+                Self::Unregistered | Self::Erased,
+            ) => {}
+        }
+    }
+}
+
+fn register(command: &RegisterUser) -> UserEvent {
+    let RegisterUser { user_id, name, email, role, at } = command;
+    UserEvent::UserRegistered {
+        user_id: *user_id,
+        name: Personal::new(*user_id, name.as_str()),
+        email: Personal::new(*user_id, email.as_str()),
+        role: *role,
+        at: *at,
+    }
+}
+
+impl Profile {
+    fn change(&self, command: &ChangeUser) -> Result<Vec<UserEvent>, UserError> {
+        if command.expected_version.is_some_and(|expected| expected != self.version) {
+            return Err(UserError::VersionConflict { current: self.version });
+        }
+        let changed = |now: &Personal, wanted: Option<&str>| {
+            wanted.filter(|wanted| now.clear() != Some(wanted)).map(|wanted| Personal::new(self.id, wanted))
+        };
+        let name = changed(&self.name, command.name.as_ref().map(|name| name.as_str()));
+        let email = changed(&self.email, command.email.as_ref().map(|email| email.as_str()));
+        if name.is_none() && email.is_none() {
+            return Ok(vec![]);
+        }
+        Ok(vec![UserEvent::UserChanged { user_id: self.id, name, email, at: command.at }])
+    }
+
+    fn follow(&self, FollowHost { host_id, at }: FollowHost) -> Result<Vec<UserEvent>, UserError> {
+        if host_id == self.id {
+            return Err(UserError::FollowsOneself);
+        }
+        if self.following.contains(&host_id) {
+            return Ok(vec![]);
+        }
+        if self.following.len() >= MAX_FOLLOWED_HOSTS {
+            return Err(UserError::FollowsTooMany { max: MAX_FOLLOWED_HOSTS });
+        }
+        Ok(vec![UserEvent::HostFollowed { user_id: self.id, host_id, at }])
+    }
+
+    fn unfollow(&self, UnfollowHost { host_id, at }: UnfollowHost) -> Vec<UserEvent> {
+        if self.following.contains(&host_id) {
+            vec![UserEvent::HostUnfollowed { user_id: self.id, host_id, at }]
+        } else {
+            vec![]
         }
     }
 }

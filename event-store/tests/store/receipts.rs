@@ -45,6 +45,19 @@ async fn a_receipt_that_lapsed_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_sweep_takes_away_what_has_lapsed_and_nothing_else() {
+    let store = store().await;
+    for (id, lifetime) in [(1, Some(TimeDelta::seconds(-1))), (2, Some(TimeDelta::hours(1))), (3, None)] {
+        let streams = vec![lines(&format!("{id}"), 0, &["x"])];
+        store.append(&[Append { streams, receipt: Some(receipt(id, lifetime)) }]).await.unwrap();
+    }
+    store.sweep_receipts().await.unwrap();
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from receipts").fetch_one(store.pool()).await.unwrap();
+    assert_eq!(left, 2);
+}
+
+#[tokio::test]
 async fn without_an_append_there_is_no_receipt() {
     let store = store().await;
     store.append(&[without_receipt(vec![lines("a", 0, &["x"])])]).await.unwrap();

@@ -24,7 +24,7 @@ pub fn settings() -> &'static [Setting] {
     &SETTINGS
 }
 
-const SETTINGS: [Setting; 12] = [
+const SETTINGS: [Setting; 13] = [
     Setting {
         name: "BOXOFFICE_LISTEN",
         default: Some("127.0.0.1:8080"),
@@ -89,6 +89,13 @@ const SETTINGS: [Setting; 12] = [
         secret: false,
     },
     Setting {
+        name: "BOXOFFICE_TRUSTED_PROXIES",
+        default: Some("none"),
+        allowed: "none, or addresses and networks separated by commas, such as 10.0.0.0/8,::1",
+        meaning: "Whose X-Forwarded-For is believed; behind a gateway its addresses, or all clients look like one.",
+        secret: false,
+    },
+    Setting {
         name: "BOXOFFICE_LOG",
         default: Some("info"),
         allowed: "a filter such as info or info,platform=debug",
@@ -105,7 +112,7 @@ const SETTINGS: [Setting; 12] = [
     Setting {
         name: "BOXOFFICE_DATABASE_CONNECTIONS",
         default: Some("16"),
-        allowed: "a whole number from 2 to 200",
+        allowed: "a whole number from 8 to 200",
         meaning: "The most connections of one database pool.",
         secret: false,
     },

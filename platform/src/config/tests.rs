@@ -22,6 +22,7 @@ fn an_empty_environment_gives_the_listed_defaults() {
     assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));
     assert!(config.database_url.is_none() && config.read_database_url.is_none());
     assert!(config.kafka_brokers.is_none() && config.jwt_key.is_none() && config.master_key.is_none());
+    assert_eq!(config.trusted_proxies, TrustedProxies::default());
     assert!(config.unknown.is_empty());
 }
 
@@ -37,6 +38,7 @@ fn every_value_arrives() {
         ("BOXOFFICE_MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
         ("BOXOFFICE_HOLD_SECONDS", "60"),
         ("BOXOFFICE_PUBLIC_URL", "https://tickets.example.org/"),
+        ("BOXOFFICE_TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
         ("BOXOFFICE_LOG", "warn,platform=debug"),
         ("BOXOFFICE_LOG_FORMAT", "json"),
         ("BOXOFFICE_DATABASE_CONNECTIONS", "200"),
@@ -50,6 +52,7 @@ fn every_value_arrives() {
     assert!(config.master_key.is_some());
     assert_eq!((config.hold_seconds, config.database_connections), (60, 200));
     assert_eq!(config.public_url.as_deref(), Some("https://tickets.example.org"));
+    assert_eq!(config.trusted_proxies, "10.0.0.0/8,::1".parse().unwrap());
     assert_eq!(config.log_format, LogFormat::Json);
 }
 
@@ -86,6 +89,7 @@ fn an_error_names_the_variable_and_what_is_allowed_and_never_the_value() {
         ("BOXOFFICE_HOLD_SECONDS", "7201"),
         ("BOXOFFICE_HOLD_SECONDS", "s3cret"),
         ("BOXOFFICE_PUBLIC_URL", "ftp://s3cret"),
+        ("BOXOFFICE_TRUSTED_PROXIES", "10.0.0.0/8,s3cret"),
         ("BOXOFFICE_LOG", "platform=s3cret"),
         ("BOXOFFICE_LOG_FORMAT", "s3cret"),
         ("BOXOFFICE_DATABASE_CONNECTIONS", "1"),

@@ -55,7 +55,8 @@ async fn observe(mut request: Request, next: Next) -> Response {
 fn log(response: &Response, route: &str, started: Instant) {
     let status = response.status().as_u16();
     let code = response.extensions().get::<ProblemCode>().map(|problem| problem.0);
-    let latency_ms = started.elapsed().as_secs_f64() * 1000.0;
+    // Whole microseconds, in milliseconds.
+    let latency_ms = started.elapsed().as_micros() as f64 / 1000.0;
     if matches!(route, "/livez" | "/readyz" | "/metrics") {
         tracing::debug!(status, code, latency_ms, "answered");
     } else {

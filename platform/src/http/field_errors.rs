@@ -9,6 +9,7 @@ pub(super) const GIVEN_TWICE: &str = "is given more than once";
 const UNKNOWN: &str = "is not a known field";
 const REQUIRED: &str = "is required";
 const WRONG_TYPE: &str = "has the wrong type";
+const A_TIME: &str = "must be a time such as 2030-01-31T20:00:00Z";
 
 /// The way to a field, as a client would write it: `ticketTypes[0].name`.
 #[derive(Debug, Clone, Default)]
@@ -133,6 +134,13 @@ fn in_words(message: &str) -> String {
         "number too small to fit in target type" => "is too small".to_owned(),
         "invalid float literal" | "cannot parse float from empty string" => "must be a number".to_owned(),
         "provided string was not `true` or `false`" => "must be true or false".to_owned(),
+        // What chrono says of texts that are no times.
+        "input contains invalid characters"
+        | "premature end of input"
+        | "trailing input"
+        | "input is out of range"
+        | "input is not enough for unique date and time" => A_TIME.to_owned(),
+        of_uuid if of_uuid.starts_with("UUID parsing failed") => "must be a UUID".to_owned(),
         of_the_type => of_the_type.to_owned(),
     }
 }
@@ -151,7 +159,13 @@ fn expectation(expected: &str) -> String {
         _ => None,
     };
     if let Some((min, max)) = range {
-        return format!("must be a whole number from {min} to {max}");
+        // Nobody is helped by the limits of 64 bits.
+        let is_wide = min < i128::from(i32::MIN) || max > i128::from(u32::MAX);
+        return if is_wide {
+            "must be a whole number".to_owned()
+        } else {
+            format!("must be a whole number from {min} to {max}")
+        };
     }
     if expected.starts_with("a nonzero ") {
         return "must be a whole number other than 0".to_owned();
@@ -165,7 +179,7 @@ fn expectation(expected: &str) -> String {
         "UUID string" | "a UUID string" | "a formatted UUID string" => "must be a UUID",
         _ if expected.starts_with("struct ") => "must be an object",
         _ if expected.starts_with("a sequence") || expected.starts_with("tuple ") => "must be a list",
-        _ if expected.contains("RFC 3339") => "must be a time such as 2030-01-31T20:00:00Z",
+        _ if expected.contains("RFC 3339") => A_TIME,
         _ if mentions_rust(expected) => WRONG_TYPE,
         _ => return format!("must be {expected}"),
     };

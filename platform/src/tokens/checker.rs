@@ -4,6 +4,7 @@
 //! is named and when those in memory are old, so that new keys work at once and withdrawn ones stop working.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,9 @@ use chrono::Utc;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use sqlx::PgPool;
+use uuid::Uuid;
 
-use super::{AccessClaims, ISSUER};
+use super::{AccessClaims, ISSUER, RETIRED_KEY_SECONDS};
 use crate::problem::Problem;
 
 /// By how much the clock of whoever issued a token may differ from ours.
@@ -46,7 +48,11 @@ struct Inner {
     known: RwLock<Arc<Known>>,
     /// Held while keys are read, so that many waiting requests read them once.
     last_read: tokio::sync::Mutex<LastRead>,
+    /// Asked about the person of every token, if there is one to ask.
+    exists: Option<Exists>,
 }
+
+type Exists = Box<dyn Fn(Uuid) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// One set of keys, and what was verified with it; withdrawing a key so forgets its tokens too.
 #[derive(Default)]
@@ -77,25 +83,35 @@ pub enum TokenError {
 }
 
 impl TokenChecker {
-    /// A checker that reads `signing_keys (kid text, public_key bytea)` through this pool, on demand.
+    /// A checker that reads `signing_keys (kid text, public_key bytea, retired_at timestamptz)` through this pool, on
+    /// demand. A retired key is believed for [`RETIRED_KEY_SECONDS`] more.
     pub fn new(pool: PgPool) -> Self {
-        Self::with(Some(pool), Known::default())
+        Self::with(Some(pool), Known::default(), None)
+    }
+
+    /// The same, and a token is good only while the person exists: `exists` is asked each time.
+    pub fn of_existing<F>(pool: PgPool, exists: impl Fn(Uuid) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = bool> + Send + 'static,
+    {
+        let exists: Exists = Box::new(move |person| Box::pin(exists(person)));
+        Self::with(Some(pool), Known::default(), Some(exists))
     }
 
     /// A checker for these raw Ed25519 public keys and no others.
     pub fn for_keys(keys: impl IntoIterator<Item = (String, [u8; KEY_BYTES])>) -> Self {
         let keys = keys.into_iter().map(|(kid, key)| (kid, DecodingKey::from_ed_der(&key))).collect();
-        Self::with(None, Known { keys, ..Known::default() })
+        Self::with(None, Known { keys, ..Known::default() }, None)
     }
 
-    fn with(pool: Option<PgPool>, known: Known) -> Self {
+    fn with(pool: Option<PgPool>, known: Known, exists: Option<Exists>) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.leeway = TOKEN_LEEWAY_SECONDS.into();
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         let known = RwLock::new(Arc::new(known));
-        Self(Arc::new(Inner { pool, validation, known, last_read: tokio::sync::Mutex::default() }))
+        Self(Arc::new(Inner { pool, validation, known, last_read: tokio::sync::Mutex::default(), exists }))
     }
 
     /// What the token says, once its signature, issuer, audience and time are checked.
@@ -104,6 +120,14 @@ impl TokenChecker {
     /// [`TokenError::Expired`] for a token that was good, [`TokenError::KeysUnavailable`] when its key is not in
     /// memory and cannot be read, [`TokenError::Invalid`] for every other fault.
     pub async fn check(&self, token: &str) -> Result<AccessClaims, TokenError> {
+        let claims = self.verify(token).await?;
+        match &self.0.exists {
+            Some(exists) if !exists(claims.sub).await => Err(TokenError::Invalid),
+            Some(_) | None => Ok(claims),
+        }
+    }
+
+    async fn verify(&self, token: &str) -> Result<AccessClaims, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Invalid);
         }
@@ -163,7 +187,11 @@ impl Inner {
     async fn read_keys(&self, pool: &PgPool, last: &mut LastRead) {
         // Noted before, so that a request that is dropped while it waits counts as an attempt.
         *last = LastRead { at: Some(Instant::now()), failed: true };
-        let query = sqlx::query_as::<_, (String, Vec<u8>)>("select kid, public_key from signing_keys");
+        let query = sqlx::query_as::<_, (String, Vec<u8>)>(
+            "select kid, public_key from signing_keys
+             where retired_at is null or retired_at > clock_timestamp() - make_interval(secs => $1)",
+        )
+        .bind(f64::from(RETIRED_KEY_SECONDS));
         match tokio::time::timeout(READ_DEADLINE, query.fetch_all(pool)).await {
             Ok(Ok(rows)) => {
                 last.failed = false;

@@ -1,12 +1,15 @@
 //! `events`: what hosts sell tickets to, with what is sold and held.
+//!
+//! What is held is not counted here: a hold ends by the time alone, so readers count the rows of open holds.
+
+mod details;
+mod seats;
+mod tickets;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use domain::{
-    ShowId, UserId,
-    show::{NewTicketType, ShowDetails, ShowEvent, TicketLine},
-};
+use domain::{ShowId, show::ShowEvent};
 use event_store::StoredEvent;
+use serde::de::Error as _;
 use sqlx::PgConnection;
 
 use crate::{
@@ -14,9 +17,16 @@ use crate::{
     projection::{AppliedSql, applied_sql},
 };
 
-/// One row an event, one a ticket type.
+/// One row an event, a ticket type, an open hold, a block of seats, and a seat that was ever taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Events;
+
+/// Which event, and the place in its stream that is being applied.
+#[derive(Clone, Copy)]
+struct Place {
+    event_id: ShowId,
+    sequence: i64,
+}
 
 #[async_trait]
 impl Projection for Events {
@@ -29,7 +39,7 @@ impl Projection for Events {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["events", "event_ticket_types", "events_applied"]
+        &["events", "event_ticket_types", "event_holds", "event_seat_blocks", "event_seats", "events_applied"]
     }
 
     fn rebuild_schema(&self) -> &'static str {
@@ -41,84 +51,39 @@ impl Projection for Events {
     }
 
     async fn apply_in_tx(&self, tx: &mut PgConnection, event: &StoredEvent) -> Result<(), ApplyError> {
+        let event_id = event.stream.id.parse().map_err(serde_json::Error::custom)?;
+        let place = Place { event_id, sequence: event.sequence };
         match event.decode()? {
-            ShowEvent::EventCreated { event_id, host_id, details, ticket_types, at } => {
-                insert_event(tx, event_id, host_id, &details, at).await?;
-                insert_ticket_types(tx, event_id, &ticket_types).await?;
+            ShowEvent::EventCreated { host_id, details, ticket_types, seating, draft, at, .. } => {
+                details::insert_in_tx(tx, place, host_id, &details, draft, at).await?;
+                tickets::offer_in_tx(tx, place, &ticket_types).await?;
+                seats::arrange_in_tx(tx, place, &seating).await?;
             }
-            ShowEvent::TicketsSold { tickets, .. } => add_sold(tx, &event.stream.id, &tickets, 1).await?,
-            ShowEvent::TicketsReleased { tickets, .. } => {
-                add_sold(tx, &event.stream.id, &tickets, -1).await?
+            ShowEvent::EventChanged { details, ticket_types, seating, .. } => {
+                details::change_in_tx(tx, place, &details).await?;
+                tickets::offer_in_tx(tx, place, &ticket_types).await?;
+                seats::arrange_in_tx(tx, place, &seating).await?;
+            }
+            ShowEvent::EventPublished { .. } => details::publish_in_tx(tx, place).await?,
+            ShowEvent::EventCancelled { .. } => details::cancel_in_tx(tx, place).await?,
+            ShowEvent::EventDeleted { .. } => details::delete_in_tx(tx, place).await?,
+            ShowEvent::TicketsHeld { taken, held_until, .. } => {
+                tickets::hold_in_tx(tx, place, &taken, held_until).await?;
+                seats::take_in_tx(tx, place, &taken, Some(held_until)).await?;
+            }
+            ShowEvent::HoldExtended { booking_id, held_until, .. } => {
+                tickets::extend_in_tx(tx, place, booking_id, held_until).await?;
+                seats::extend_in_tx(tx, place, booking_id, held_until).await?;
+            }
+            ShowEvent::TicketsSold { taken, .. } => {
+                tickets::sell_in_tx(tx, place, &taken).await?;
+                seats::take_in_tx(tx, place, &taken, None).await?;
+            }
+            ShowEvent::HoldExpired { taken, .. } | ShowEvent::TicketsReleased { taken, .. } => {
+                tickets::free_in_tx(tx, place, &taken).await?;
+                seats::free_in_tx(tx, place, &taken).await?;
             }
         }
         Ok(())
     }
-}
-
-async fn insert_event(
-    tx: &mut PgConnection,
-    event_id: ShowId,
-    host_id: UserId,
-    details: &ShowDetails,
-    at: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "insert into events (id, host_id, title, description, venue, start_date_time, end_date_time,
-                             sales_start, sales_end, time_zone, status, created_at, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'published', $11, 1)",
-    )
-    .bind(event_id.uuid())
-    .bind(host_id.uuid())
-    .bind(details.title.as_str())
-    .bind(details.description.as_ref().map(|d| d.as_str()))
-    .bind(details.venue.as_ref().map(|v| v.as_str()))
-    .bind(details.schedule.start_date_time)
-    .bind(details.schedule.end_date_time)
-    .bind(details.schedule.sales_start)
-    .bind(details.schedule.sales_end)
-    .bind(details.time_zone.name())
-    .bind(at)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn insert_ticket_types(
-    tx: &mut PgConnection,
-    event_id: ShowId,
-    ticket_types: &[NewTicketType],
-) -> Result<(), sqlx::Error> {
-    for (place, ticket_type) in (0_i32..).zip(ticket_types) {
-        sqlx::query(
-            "insert into event_ticket_types (event_id, id, place, name, amount, currency, capacity)
-             values ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(event_id.uuid())
-        .bind(ticket_type.id.uuid())
-        .bind(place)
-        .bind(ticket_type.name.as_str())
-        .bind(ticket_type.price.amount)
-        .bind(ticket_type.price.currency.code())
-        .bind(i64::from(ticket_type.capacity))
-        .execute(&mut *tx)
-        .await?;
-    }
-    Ok(())
-}
-
-async fn add_sold(
-    tx: &mut PgConnection,
-    event_id: &str,
-    tickets: &[TicketLine],
-    sign: i64,
-) -> Result<(), sqlx::Error> {
-    for line in tickets {
-        sqlx::query("update event_ticket_types set sold = sold + $3 where event_id = $1::uuid and id = $2")
-            .bind(event_id)
-            .bind(line.ticket_type_id.uuid())
-            .bind(sign * i64::from(line.quantity))
-            .execute(&mut *tx)
-            .await?;
-    }
-    Ok(())
 }

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use domain::{
-    UserId,
+    BookingId, UserId,
     booking::BookingEvent,
-    show::{ShowEvent, TicketLine},
+    show::{OfferedTicketType, ShowEvent, Taken},
 };
 use event_store::StoredEvent;
 use sqlx::PgConnection;
@@ -39,7 +39,7 @@ impl Projection for Notifications {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["notifications", "notification_events", "notifications_applied"]
+        &["notifications", "notification_events", "notification_holds", "notifications_applied"]
     }
 
     fn rebuild_schema(&self) -> &'static str {
@@ -71,39 +71,65 @@ async fn apply_booking_event(tx: &mut PgConnection, event: &StoredEvent) -> Resu
             };
             tell(tx, event, &news).await?;
         }
-        BookingEvent::BookingCancelled { .. } => {}
+        BookingEvent::BookingHeld { .. }
+        | BookingEvent::BookingExtended { .. }
+        | BookingEvent::BookingExpired { .. }
+        | BookingEvent::BookingCancelled { .. } => {}
     }
     Ok(())
 }
 
 async fn apply_show_event(tx: &mut PgConnection, event: &StoredEvent) -> Result<(), ApplyError> {
+    let event_id = &event.stream.id;
     match event.decode()? {
-        ShowEvent::EventCreated { event_id, host_id, ticket_types, .. } => {
-            let capacity: i64 = ticket_types.iter().map(|t| i64::from(t.capacity)).sum();
-            sqlx::query("insert into notification_events (event_id, host_id, capacity) values ($1, $2, $3)")
-                .bind(event_id.uuid())
-                .bind(host_id.uuid())
-                .bind(capacity)
-                .execute(tx)
-                .await?;
+        ShowEvent::EventCreated { host_id, ticket_types, .. } => {
+            let sql =
+                "insert into notification_events (event_id, host_id, capacity) values ($1::uuid, $2, $3)";
+            let capacity = capacity(&ticket_types);
+            sqlx::query(sql).bind(event_id).bind(host_id.uuid()).bind(capacity).execute(tx).await?;
         }
-        ShowEvent::TicketsSold { tickets, .. } => {
-            if let Some((event_id, host_id)) = add_sold(tx, &event.stream.id, count(&tickets)).await? {
+        ShowEvent::EventChanged { ticket_types, .. } => {
+            let sql = "update notification_events set capacity = $2 where event_id = $1::uuid";
+            sqlx::query(sql).bind(event_id).bind(capacity(&ticket_types)).execute(tx).await?;
+        }
+        ShowEvent::TicketsHeld { taken, .. } => {
+            let sql = "insert into notification_holds (event_id, booking_id) values ($1::uuid, $2)";
+            sqlx::query(sql).bind(event_id).bind(taken.booking_id.uuid()).execute(tx).await?;
+        }
+        ShowEvent::TicketsSold { taken, .. } => {
+            if let Some((event_id, host_id)) = add_sold(tx, event_id, count(&taken)).await? {
                 let cause = &event.stream.id;
                 let to = UserId::new(host_id);
                 let news = News { kind: "event-sold-out", to, cause, event_id, booking_id: None };
                 tell(tx, event, &news).await?;
             }
         }
-        ShowEvent::TicketsReleased { tickets, .. } => {
-            add_sold(tx, &event.stream.id, -count(&tickets)).await?;
+        ShowEvent::HoldExpired { taken, .. } | ShowEvent::TicketsReleased { taken, .. } => {
+            if !end_hold(tx, event_id, taken.booking_id).await? {
+                add_sold(tx, event_id, -count(&taken)).await?;
+            }
         }
+        ShowEvent::EventPublished { .. }
+        | ShowEvent::EventCancelled { .. }
+        | ShowEvent::EventDeleted { .. }
+        | ShowEvent::HoldExtended { .. } => {}
     }
     Ok(())
 }
 
-fn count(tickets: &[TicketLine]) -> i64 {
-    tickets.iter().map(|line| i64::from(line.quantity)).sum()
+fn capacity(ticket_types: &[OfferedTicketType]) -> i64 {
+    ticket_types.iter().map(|t| i64::from(t.capacity)).sum()
+}
+
+fn count(taken: &Taken) -> i64 {
+    taken.tickets.iter().map(|line| i64::from(line.quantity)).sum()
+}
+
+/// Whether there was one.
+async fn end_hold(tx: &mut PgConnection, event_id: &str, booking_id: BookingId) -> Result<bool, sqlx::Error> {
+    let sql = "delete from notification_holds where event_id = $1::uuid and booking_id = $2";
+    let ended = sqlx::query(sql).bind(event_id).bind(booking_id.uuid()).execute(tx).await?;
+    Ok(ended.rows_affected() > 0)
 }
 
 /// Counts; answers with event and host if the event is sold out now.

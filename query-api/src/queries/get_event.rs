@@ -12,6 +12,8 @@ use crate::{
 };
 
 /// An event
+///
+/// A draft is there for its host alone.
 #[utoipa::path(
     get, path = "/api/v1/events/{id}", tag = "Events", security((), ("bearer" = [])),
     params(
@@ -28,12 +30,13 @@ use crate::{
 )]
 pub(crate) async fn get_event(
     State(api): State<QueryApi>,
-    _: MaybeCaller,
+    caller: MaybeCaller,
     after: ReadAfter,
     PathId(id): PathId<Uuid>,
 ) -> Result<Response, Problem> {
     after.included_in(Projection::Events, &api.read).await?;
-    let event = rows::event::find(&api.read, id).await.map_err(|error| failures::database(&error))?;
+    let reader = caller.map(|caller| caller.id);
+    let event = rows::event::find(&api.read, id, reader).await.map_err(|error| failures::database(&error))?;
     let event = event.ok_or_else(Problem::not_found)?;
     Ok(answers::versioned(event.version, &event))
 }

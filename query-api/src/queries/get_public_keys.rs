@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderName, header},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use platform::Problem;
+use platform::{Problem, tokens::RETIRED_KEY_SECONDS};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -51,6 +51,8 @@ impl Jwk {
 }
 
 /// The public keys that access tokens are checked with
+///
+/// A key that was rotated out stays until the last token that it signed has expired.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "Accounts", security(()),
     responses(
@@ -62,9 +64,15 @@ impl Jwk {
 pub(crate) async fn get_public_keys(
     State(api): State<QueryApi>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<Jwks>), Problem> {
-    let sql = "select kid, public_key from signing_keys order by created_at desc, kid";
-    let rows: Vec<(String, Vec<u8>)> =
-        sqlx::query_as(sql).fetch_all(api.store.pool()).await.map_err(|error| failures::database(&error))?;
+    let rows: Vec<(String, Vec<u8>)> = sqlx::query_as(
+        "select kid, public_key from signing_keys
+         where retired_at is null or retired_at > clock_timestamp() - make_interval(secs => $1)
+         order by created_at desc, kid",
+    )
+    .bind(f64::from(RETIRED_KEY_SECONDS))
+    .fetch_all(api.store.pool())
+    .await
+    .map_err(|error| failures::database(&error))?;
     let keys = rows.into_iter().map(|(kid, public_key)| Jwk::new(kid, &public_key)).collect();
     Ok(([(header::CACHE_CONTROL, CACHE_CONTROL)], Json(Jwks { keys })))
 }

@@ -36,9 +36,6 @@ pub(crate) async fn get_user(
 ) -> Result<Response, Problem> {
     after.included_in(Projection::Users, &api.read).await?;
     let user = rows::user::find(&api.read, id).await.map_err(|error| failures::database(&error))?;
-    let mut user = user.ok_or_else(Problem::not_found)?;
-    if caller.id != user.id && !access::is_admin(&caller) {
-        user.email = None;
-    }
+    let user = access::as_seen_by(&caller, user.ok_or_else(Problem::not_found)?);
     Ok(answers::versioned(user.version, &user))
 }

@@ -5,7 +5,7 @@ use contract::{Booking, List};
 use platform::{Problem, http::Params, tokens::Caller};
 use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     list::{self, Filters, Order, PageParams},
     parameters,
     read_your_writes::{Projection, ReadAfter},
-    rows::booking::BookingSort,
+    rows::booking::{BookingSort, BookingStatus},
 };
 
 /// Which bookings, and which part of their list.
@@ -41,25 +41,6 @@ pub(crate) struct ListBookingsParams {
     cursor: Option<String>,
 }
 
-/// What has become of a booking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum BookingStatus {
-    /// The tickets are given.
-    Confirmed,
-    /// The tickets were given back.
-    Cancelled,
-}
-
-impl BookingStatus {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
 #[derive(Debug, Serialize)]
 struct BookingFilters {
     user_id: Uuid,
@@ -74,7 +55,7 @@ impl Filters for BookingFilters {
             query.push(" and b.event_id = ").push_bind(event_id);
         }
         if let Some(status) = self.status {
-            query.push(" and b.status = ").push_bind(status.name());
+            query.push(" and ").push(status.condition());
         }
     }
 }

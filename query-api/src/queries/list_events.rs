@@ -17,9 +17,6 @@ use crate::{
     rows::event::EventSort,
 };
 
-/// The longest text that is searched for.
-const MAX_SEARCH_CHARS: usize = 200;
-
 /// Which events, and which part of their list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -33,7 +30,9 @@ pub(crate) struct ListEventsParams {
     /// Only those that start before this time.
     #[serde(default, deserialize_with = "parameters::time")]
     to: Option<DateTime<Utc>>,
-    /// Words in the title, the description or the venue; `"a phrase"`, `or` and `-not` work as in search engines.
+    /// Words in the title, the description or the venue; `"a phrase"`, `or` and `-not` work as in search engines. At
+    /// most 200 characters.
+    #[serde(default, deserialize_with = "parameters::search")]
     q: Option<String>,
     /// Only those with this status.
     #[param(inline)]
@@ -56,6 +55,8 @@ pub(crate) struct ListEventsParams {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum EventStatus {
+    /// Its host alone sees it, in the list of that host.
+    Draft,
     /// It is still to come, or under way.
     Published,
     /// It is over.
@@ -64,10 +65,11 @@ pub(crate) enum EventStatus {
     Cancelled,
 }
 
-/// Drafts are in nobody's list.
 #[derive(Debug, Serialize)]
 struct EventFilters {
     host: Option<Uuid>,
+    /// Whether those are listed that never were public: for their host, in the list of own events.
+    with_own_drafts: bool,
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
     q: Option<String>,
@@ -76,12 +78,18 @@ struct EventFilters {
 
 impl Filters for EventFilters {
     fn push_to(&self, query: &mut QueryBuilder<'_, Postgres>) {
-        query.push(match self.status {
-            None => "status <> 'draft'",
-            Some(EventStatus::Published) => "status = 'published' and end_date_time > now()",
-            Some(EventStatus::Ended) => "status = 'published' and end_date_time <= now()",
-            Some(EventStatus::Cancelled) => "status = 'cancelled'",
-        });
+        query.push(if self.with_own_drafts { "not deleted" } else { "published and not deleted" });
+        match self.status {
+            None => {}
+            Some(EventStatus::Draft) => _ = query.push(" and status = 'draft'"),
+            Some(EventStatus::Published) => {
+                query.push(" and status = 'published' and end_date_time > now()");
+            }
+            Some(EventStatus::Ended) => {
+                query.push(" and status = 'published' and end_date_time <= now()");
+            }
+            Some(EventStatus::Cancelled) => _ = query.push(" and status = 'cancelled'"),
+        }
         if let Some(host) = self.host {
             query.push(" and host_id = ").push_bind(host);
         }
@@ -98,6 +106,8 @@ impl Filters for EventFilters {
 }
 
 /// What is on
+///
+/// Drafts are in the list that their host asks for with `?host=<own id>`, and in no other.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "Events", security((), ("bearer" = [])),
     params(
@@ -114,15 +124,13 @@ impl Filters for EventFilters {
 )]
 pub(crate) async fn list_events(
     State(api): State<QueryApi>,
-    _: MaybeCaller,
+    caller: MaybeCaller,
     after: ReadAfter,
     Params(params): Params<ListEventsParams>,
 ) -> Result<Json<List<Event>>, Problem> {
     let ListEventsParams { host, from, to, q, status, limit, offset, sort, order, cursor } = params;
-    if q.as_ref().is_some_and(|q| q.chars().count() > MAX_SEARCH_CHARS) {
-        return Err(Problem::invalid_field("q", format!("must have at most {MAX_SEARCH_CHARS} characters")));
-    }
-    let filters = EventFilters { host, from, to, q, status };
+    let with_own_drafts = caller.is_some_and(|caller| host == Some(caller.id));
+    let filters = EventFilters { host, with_own_drafts, from, to, q, status };
     let page = PageParams { limit, offset, sort, order, cursor }.page_of::<Event>(&filters)?;
     after.included_in(Projection::Events, &api.read).await?;
     list::read(&api.read, &filters, &page).await.map(Json).map_err(|error| failures::database(&error))

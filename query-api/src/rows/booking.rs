@@ -8,10 +8,39 @@ use uuid::Uuid;
 
 use crate::list::{Column, Key, Listed, Order, Sort};
 
+/// A hold whose time is over has expired, whether or not that is in the row.
 macro_rules! columns {
     () => {
-        "b.id, b.event_id, b.user_id, b.status, b.tickets, b.amount, b.currency, b.held_until, b.created_at, b.version"
+        "b.id, b.event_id, b.user_id, b.tickets, b.seats, b.amount, b.currency, b.created_at, b.version, \
+         case when b.status = 'held' and b.held_until <= now() then 'expired' else b.status end as status, \
+         case when b.held_until > now() then b.held_until end as held_until"
     };
+}
+
+/// What has become of a booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BookingStatus {
+    /// The tickets are set aside.
+    Held,
+    /// The tickets are given.
+    Confirmed,
+    /// The hold's time is over.
+    Expired,
+    /// The tickets were given back.
+    Cancelled,
+}
+
+impl BookingStatus {
+    /// The bookings with this status, in SQL.
+    pub(crate) const fn condition(self) -> &'static str {
+        match self {
+            Self::Held => "b.status = 'held' and b.held_until > now()",
+            Self::Confirmed => "b.status = 'confirmed'",
+            Self::Expired => "(b.status = 'expired' or b.status = 'held' and b.held_until <= now())",
+            Self::Cancelled => "b.status = 'cancelled'",
+        }
+    }
 }
 
 /// By what bookings can be sorted.
@@ -90,6 +119,7 @@ fn from_row(row: &PgRow) -> Result<Booking, sqlx::Error> {
         user_id: row.try_get("user_id")?,
         status: row.try_get("status")?,
         tickets: tickets.into_iter().map(tickets_of_one_type).collect(),
+        seats: row.try_get("seats")?,
         total: Money { amount: row.try_get("amount")?, currency: row.try_get("currency")? },
         held_until: row.try_get("held_until")?,
         created_at: row.try_get("created_at")?,

@@ -9,11 +9,15 @@ use axum::{
     Router,
     body::Body,
     http::{HeaderMap, Request, StatusCode, header},
+    response::Response,
 };
 use chrono::{Duration, Utc};
 use event_store::{EventStore, MasterKey};
 use jsonwebtoken::EncodingKey;
-use platform::tokens::{AccessClaims, TokenChecker};
+use platform::{
+    Shutdown,
+    tokens::{AccessClaims, TokenChecker},
+};
 use query_api::{QueryApi, docs, document_base, router};
 use serde_json::Value;
 use sqlx::{
@@ -24,14 +28,19 @@ use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-const READ_MODELS: &str = include_str!("../../../migrations/read/0001_read_models.sql");
+const READ_MODELS: [&str; 2] = [
+    include_str!("../../../migrations/read/0001_read_models.sql"),
+    include_str!("../../../migrations/read/0002_users.sql"),
+];
 const SEARCH_PATH: (&str, &str) = ("search_path", "read_model");
 const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");
-const MAX_ANSWER_BYTES: usize = 1 << 20;
+const MAX_ANSWER_BYTES: usize = 32 << 20;
 
 pub(crate) struct App {
     router: Router,
     key: EncodingKey,
+    /// Ends live streams.
+    pub(crate) shutdown: Shutdown,
     /// Writes the read models.
     pub(crate) rows: PgPool,
     /// Writes the event store.
@@ -55,10 +64,16 @@ pub(crate) struct Person {
 impl App {
     /// The edge gets read-only connections, so every test shows that it changes nothing.
     pub(crate) async fn new(name: &str) -> Self {
+        Self::with(name, |api| api).await
+    }
+
+    pub(crate) async fn with(name: &str, setting: impl FnOnce(QueryApi) -> QueryApi) -> Self {
         let database = testkit::postgres::database(name).await;
         let rows = pool(database.url(), &[SEARCH_PATH]).await;
         sqlx::raw_sql("create schema read_model").execute(&rows).await.unwrap();
-        sqlx::raw_sql(READ_MODELS).execute(&rows).await.unwrap();
+        for tables in READ_MODELS {
+            sqlx::raw_sql(tables).execute(&rows).await.unwrap();
+        }
         let write = pool(database.url(), &[]).await;
         EventStore::migrate(&write).await.unwrap();
 
@@ -69,11 +84,13 @@ impl App {
         let read = pool(database.url(), &[SEARCH_PATH, READ_ONLY]).await;
         let audit = EventStore::new(pool(database.url(), &[READ_ONLY]).await, master_key.clone());
         let edge = OpenApiRouter::with_openapi(document_base());
-        let edge = edge.merge(router(QueryApi::new(read, audit, tokens)));
+        let shutdown = Shutdown::new();
+        let edge = edge.merge(router(setting(QueryApi::new(read, audit, tokens, shutdown.clone()))));
         let (routes, description) = edge.split_for_parts();
         Self {
             router: platform::http::edge(routes.merge(docs(description))),
             key: EncodingKey::from_ed_der(document.as_ref()),
+            shutdown,
             rows,
             store: EventStore::new(write, master_key),
         }
@@ -91,6 +108,18 @@ impl App {
 
     pub(crate) async fn get_as(&self, person: &Person, path: &str) -> Answer {
         self.send(Request::get(path).header(header::AUTHORIZATION, format!("Bearer {}", person.token))).await
+    }
+
+    /// A live stream, with its body still to be read.
+    pub(crate) async fn open(&self, person: Option<&Person>, path: &str, last_id: Option<&str>) -> Response {
+        let mut request = Request::get(path);
+        if let Some(person) = person {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", person.token));
+        }
+        if let Some(id) = last_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
     }
 
     /// Sends a `Consistency-Token` along.

@@ -32,6 +32,7 @@ async fn a_booking_is_shown_to_its_attendee_the_events_host_and_admins_and_to_no
     assert_eq!(body["tickets"][0]["quantity"], 2);
     assert_eq!(body["tickets"][0]["price"], json!({"amount": 2500, "currency": "EUR"}));
     assert!(body["heldUntil"].is_null());
+    assert_eq!(body["seats"], json!([]));
 
     for person in [host, app.person("admin")] {
         app.get_as(&person, &path).await.ok();
@@ -58,6 +59,37 @@ async fn unknown_and_malformed_bookings_are_not_found_once_the_caller_is_known()
     for id in [Uuid::now_v7().to_string(), "1".to_owned()] {
         app.get_as(&attendee, &format!("/api/v1/bookings/{id}")).await.refused(404, "not-found");
         app.get(&format!("/api/v1/bookings/{id}")).await.refused(401, "unauthorized");
+    }
+}
+
+#[tokio::test]
+async fn a_hold_whose_time_is_over_has_expired_whatever_the_row_says() {
+    let app = App::new("lapsed_booking").await;
+    let attendee = app.person("attendee");
+    let mut ids = Vec::new();
+    for (status, held_until) in [("held", "2090-01-01T00:00:00Z"), ("held", LATE), ("expired", "")] {
+        let id = insert_booking(&app.rows, Uuid::now_v7(), attendee.id, EARLY).await;
+        let sql = "update bookings set status = $2, held_until = nullif($3, '')::timestamptz, seats = array[$1] where id = $1";
+        sqlx::query(sql).bind(id).bind(status).bind(held_until).execute(&app.rows).await.unwrap();
+        ids.push(id.to_string());
+    }
+    for (id, status, held_until) in [
+        (&ids[0], "held", json!("2090-01-01T00:00:00Z")),
+        (&ids[1], "expired", json!(null)),
+        (&ids[2], "expired", json!(null)),
+    ] {
+        let body = app.get_as(&attendee, &format!("/api/v1/bookings/{id}")).await.ok();
+        assert_eq!((&body["status"], &body["heldUntil"]), (&json!(status), &held_until));
+        assert_eq!(body["seats"], json!([id]));
+    }
+    for (status, expected) in [
+        ("held", vec![&ids[0]]),
+        ("expired", vec![&ids[1], &ids[2]]),
+        ("confirmed", vec![]),
+        ("cancelled", vec![]),
+    ] {
+        let list = app.get_as(&attendee, &format!("/api/v1/bookings?order=asc&status={status}")).await.ok();
+        assert_eq!(of_items(&list, "id"), expected, "{status}");
     }
 }
 

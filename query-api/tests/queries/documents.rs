@@ -26,13 +26,19 @@ async fn the_document_describes_every_route_and_how_to_authenticate() {
             "/api/v1/audit/head",
             "/api/v1/audit/streams/{type}/{id}",
             "/api/v1/auth/me",
+            "/api/v1/auth/sessions",
             "/api/v1/bookings",
             "/api/v1/bookings/{id}",
             "/api/v1/events",
             "/api/v1/events/{id}",
             "/api/v1/events/{id}/availability",
+            "/api/v1/events/{id}/bookings",
+            "/api/v1/events/{id}/live",
+            "/api/v1/events/{id}/seats",
             "/api/v1/notifications",
+            "/api/v1/users",
             "/api/v1/users/{id}",
+            "/api/v1/users/{id}/following",
         ]
     );
 }

@@ -22,6 +22,8 @@ async fn an_event_is_shown_to_everybody_with_its_ticket_types_in_their_order() {
     assert_eq!(body["hostId"], json!(event.host_id));
     assert_eq!((&body["title"], &body["venue"]), (&json!("Engines"), &json!("Hall")));
     assert_eq!(body["status"], "published");
+    assert_eq!(body["timeZone"], "Europe/London");
+    assert_eq!((&body["maxTicketsPerBooking"], &body["holdSeconds"]), (&json!(8), &json!(600)));
     assert_eq!(body["startDateTime"], "2090-06-01T20:00:00Z");
     assert_eq!((&body["capacity"], &body["numberOfAttendees"]), (&json!(100), &json!(3)));
     let first = &body["ticketTypes"][0];
@@ -31,7 +33,7 @@ async fn an_event_is_shown_to_everybody_with_its_ticket_types_in_their_order() {
 }
 
 #[tokio::test]
-async fn availability_adds_up_the_ticket_types() {
+async fn availability_adds_up_the_ticket_types_without_lapsed_holds() {
     let app = App::new("availability").await;
     let event = EventRow { sold: 3, held: 2, ..EventRow::new("Engines") }.insert(&app.rows).await;
     let body = app.get(&format!("/api/v1/events/{}/availability", event.id)).await.ok();
@@ -40,6 +42,7 @@ async fn availability_adds_up_the_ticket_types() {
         (&json!(100), &json!(3), &json!(2), &json!(95))
     );
     assert_eq!(body["ticketTypes"].as_array().unwrap().len(), 2);
+    assert_eq!((&body["ticketTypes"][0]["held"], &body["ticketTypes"][1]["held"]), (&json!(2), &json!(0)));
     assert!(body["asOf"].as_str().unwrap().ends_with('Z'));
 }
 
@@ -49,9 +52,97 @@ async fn unknown_malformed_and_draft_ids_are_not_found() {
     let draft = EventRow { status: "draft", ..EventRow::new("Secret") }.insert(&app.rows).await;
     for id in [Uuid::now_v7().to_string(), "1".to_owned(), "%00".to_owned(), draft.id.to_string()] {
         app.get(&format!("/api/v1/events/{id}")).await.refused(404, "not-found");
-        app.get(&format!("/api/v1/events/{id}/availability")).await.refused(404, "not-found");
+        for of_event in ["availability", "seats", "live"] {
+            app.get(&format!("/api/v1/events/{id}/{of_event}")).await.refused(404, "not-found");
+        }
     }
     assert_eq!(app.get("/api/v1/events").await.ok()["total"], 0);
+}
+
+#[tokio::test]
+async fn what_never_was_public_is_its_hosts_alone() {
+    let app = App::new("drafts").await;
+    let (host, other, admin) = (app.person("host"), app.person("host"), app.person("admin"));
+    let mut drafts = Vec::new();
+    for title in ["Secret", "Given up"] {
+        let row = EventRow { status: "draft", host_id: host.id, ..EventRow::new(title) };
+        drafts.push(row.insert(&app.rows).await.id);
+    }
+    EventRow { host_id: host.id, ..EventRow::new("Known") }.insert(&app.rows).await;
+    sqlx::query("update events set status = 'cancelled' where title = 'Given up'")
+        .execute(&app.rows)
+        .await
+        .unwrap();
+
+    for draft in &drafts {
+        for of_event in ["", "/availability", "/seats"] {
+            let path = format!("/api/v1/events/{draft}{of_event}");
+            app.get_as(&host, &path).await.ok();
+            app.get(&path).await.refused(404, "not-found");
+            for person in [&other, &admin] {
+                app.get_as(person, &path).await.refused(404, "not-found");
+            }
+        }
+    }
+    let own = format!("host={}", host.id);
+    for (query, titles) in [
+        (own.clone(), vec!["Secret", "Given up", "Known"]),
+        (format!("{own}&status=draft"), vec!["Secret"]),
+        (format!("{own}&status=cancelled"), vec!["Given up"]),
+        (format!("{own}&q=secret"), vec!["Secret"]),
+        (String::new(), vec!["Known"]),
+        ("status=draft".to_owned(), vec![]),
+    ] {
+        let list = app.get_as(&host, &format!("/api/v1/events?sort=createdAt&{query}")).await.ok();
+        assert_eq!(of_items(&list, "title"), titles, "{query}");
+        assert_eq!(list["total"], titles.len());
+        let list = app.get_as(&other, &format!("/api/v1/events?{query}")).await.ok();
+        assert!(of_items(&list, "title").iter().all(|title| *title == "Known"), "{query}");
+    }
+    let first = app.get_as(&host, &format!("/api/v1/events?limit=1&{own}")).await.ok();
+    let cursor = first["next"].as_str().unwrap();
+    app.get_as(&other, &format!("/api/v1/events?{own}&cursor={cursor}")).await.refused_field("cursor");
+}
+
+#[tokio::test]
+async fn a_deleted_event_is_in_no_list_and_still_found() {
+    let app = App::new("deleted_event").await;
+    let host = app.person("host");
+    let row = EventRow { status: "cancelled", host_id: host.id, ..EventRow::new("Gone") };
+    let event = row.insert(&app.rows).await;
+    sqlx::query("update events set deleted = true").execute(&app.rows).await.unwrap();
+    let body = app.get(&format!("/api/v1/events/{}", event.id)).await.ok();
+    assert_eq!(body["status"], "cancelled");
+    for query in
+        [String::new(), "status=cancelled".to_owned(), "q=gone".to_owned(), format!("host={}", host.id)]
+    {
+        assert_eq!(app.get_as(&host, &format!("/api/v1/events?{query}")).await.ok()["total"], 0, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn words_are_searched_in_title_description_and_venue() {
+    let app = App::new("search").await;
+    let engines =
+        EventRow { description: Some("About steam\nand its history"), ..EventRow::new("Café of engines") };
+    engines.insert(&app.rows).await;
+    EventRow { venue: Some("Steam Hall"), ..EventRow::new("Looms") }.insert(&app.rows).await;
+    EventRow::new("Nothing of that").insert(&app.rows).await;
+    for (q, titles) in [
+        ("steam", vec!["Café of engines", "Looms"]),
+        ("STEAM+history", vec!["Café of engines"]),
+        ("steam+-hall", vec!["Café of engines"]),
+        ("%22its+history%22", vec!["Café of engines"]),
+        ("%22history+its%22", vec![]),
+        ("caf%C3%A9", vec!["Café of engines"]),
+        ("looms+or+engines", vec!["Café of engines", "Looms"]),
+        ("stea", vec![]),
+        ("%25", vec![]),
+        ("", vec!["Café of engines", "Looms", "Nothing of that"]),
+    ] {
+        let list = app.get(&format!("/api/v1/events?sort=title&q={q}")).await.ok();
+        assert_eq!(of_items(&list, "title"), titles, "{q}");
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ pub(crate) struct EventRow {
     pub(crate) id: Uuid,
     pub(crate) host_id: Uuid,
     pub(crate) title: String,
+    pub(crate) description: Option<&'static str>,
     pub(crate) venue: Option<&'static str>,
     pub(crate) start: DateTime<Utc>,
     pub(crate) status: &'static str,
@@ -24,6 +25,7 @@ impl EventRow {
             id: Uuid::now_v7(),
             host_id: Uuid::now_v7(),
             title: title.to_owned(),
+            description: None,
             venue: None,
             start: time("2090-06-01T20:00:00Z"),
             status: "published",
@@ -35,26 +37,42 @@ impl EventRow {
     /// Lasts two hours.
     pub(crate) async fn insert(self, rows: &PgPool) -> Self {
         sqlx::query(
-            "insert into events (id, host_id, title, venue, start_date_time, end_date_time, time_zone, status,
-                                 created_at, version)
-             values ($1, $2, $3, $4, $5, $5 + interval '2 hours', 'Europe/London', $6, now(), 7)",
+            "insert into events (id, host_id, title, description, venue, start_date_time, end_date_time, time_zone,
+                                 max_tickets_per_booking, hold_seconds, status, published, created_at, version,
+                                 details_sequence)
+             values ($1, $2, $3, $4, $5, $6, $6 + interval '2 hours', 'Europe/London', 8, 600, $7, $7 <> 'draft',
+                     now(), 7, 1)",
         )
         .bind(self.id)
         .bind(self.host_id)
         .bind(&self.title)
+        .bind(self.description)
         .bind(self.venue)
         .bind(self.start)
         .bind(self.status)
         .execute(rows)
         .await
         .unwrap();
+        let stalls = Uuid::now_v7();
         sqlx::query(
-            "insert into event_ticket_types (event_id, id, place, name, amount, currency, capacity, sold, held)
-             values ($1, gen_random_uuid(), 2, 'Balcony', 2500, 'EUR', 40, 0, 0),
-                    ($1, gen_random_uuid(), 1, 'Stalls', 5000, 'EUR', 60, $2, $3)",
+            "insert into event_ticket_types (event_id, id, place, name, amount, currency, capacity, sold)
+             values ($1, gen_random_uuid(), 2, 'Balcony', 2500, 'EUR', 40, 0),
+                    ($1, $2, 1, 'Stalls', 5000, 'EUR', 60, $3)",
         )
         .bind(self.id)
+        .bind(stalls)
         .bind(self.sold)
+        .execute(rows)
+        .await
+        .unwrap();
+        // One hold that counts, and one that has lapsed.
+        sqlx::query(
+            "insert into event_holds (event_id, booking_id, ticket_type_id, quantity, held_until)
+             values ($1, gen_random_uuid(), $2, $3, now() + interval '1 hour'),
+                    ($1, gen_random_uuid(), $2, 9, now() - interval '1 second')",
+        )
+        .bind(self.id)
+        .bind(stalls)
         .bind(self.held)
         .execute(rows)
         .await
@@ -68,8 +86,9 @@ pub(crate) async fn insert_booking(rows: &PgPool, event_id: Uuid, user_id: Uuid,
     let id = Uuid::now_v7();
     let price = json!({"amount": 2500, "currency": "EUR"});
     sqlx::query(
-        "insert into bookings (id, event_id, user_id, status, tickets, amount, currency, created_at, version)
-         values ($1, $2, $3, 'confirmed', $4, 5000, 'EUR', $5, 1)",
+        "insert into bookings (id, event_id, user_id, status, tickets, seats, amount, currency, created_at,
+                               version)
+         values ($1, $2, $3, 'confirmed', $4, '{}', 5000, 'EUR', $5, 1)",
     )
     .bind(id)
     .bind(event_id)

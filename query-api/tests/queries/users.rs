@@ -4,7 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    app::App,
+    app::{App, of_items},
     rows::{insert_user, set_applied},
 };
 
@@ -62,4 +62,56 @@ async fn unknown_malformed_and_erased_users_are_not_found() {
         app.get_as(&ada, &format!("/api/v1/users/{id}")).await.refused(404, "not-found");
     }
     app.get_as(&ada, "/api/v1/auth/me").await.refused(404, "not-found");
+}
+
+#[tokio::test]
+async fn erased_users_are_in_no_list() {
+    let app = App::new("no_list").await;
+    let (ada, gone, host) = (app.person("attendee"), app.person("host"), app.person("host"));
+    for person in [&ada, &gone, &host] {
+        insert_user(&app.rows, person.id).await;
+    }
+    sqlx::query("update users set name = null, email = null where id = $1")
+        .bind(gone.id)
+        .execute(&app.rows)
+        .await
+        .unwrap();
+    let follow =
+        "insert into follows (user_id, host_id, followed_at) select $1, id, now() from users where id <> $1";
+    sqlx::query(follow).bind(ada.id).execute(&app.rows).await.unwrap();
+    let listed = app.get_as(&ada, "/api/v1/users").await.ok();
+    assert_eq!((&listed["total"], of_items(&listed, "id").len()), (&json!(2), 2));
+    let followed = app.get_as(&ada, &format!("/api/v1/users/{}/following", ada.id)).await.ok();
+    assert_eq!(of_items(&followed, "id"), [host.id.to_string()]);
+    // For an administrator there is nobody any more whose list it could be.
+    let path = format!("/api/v1/users/{}/following", gone.id);
+    app.get_as(&app.person("admin"), &path).await.refused(404, "not-found");
+}
+
+#[tokio::test]
+async fn only_open_sessions_of_the_caller_are_listed() {
+    let app = App::new("sessions").await;
+    let (ada, bob) = (app.person("attendee"), app.person("attendee"));
+    for person in [&ada, &bob] {
+        sqlx::query("insert into accounts (user_id, email_hash, password_hash) values ($1, $2, '')")
+            .bind(person.id)
+            .bind(person.id.as_bytes())
+            .execute(app.store.pool())
+            .await
+            .unwrap();
+        sqlx::query(
+            "insert into sessions (session_id, user_id, refresh_token_hash, expires_at, ended_at)
+             values (gen_random_uuid(), $1, '', now() + interval '1 day', null),
+                    (gen_random_uuid(), $1, '', now() - interval '1 day', null),
+                    (gen_random_uuid(), $1, '', now() + interval '1 day', now())",
+        )
+        .bind(person.id)
+        .execute(app.store.pool())
+        .await
+        .unwrap();
+    }
+    let listed = app.get_as(&ada, "/api/v1/auth/sessions").await.ok();
+    assert_eq!((&listed["total"], &listed["items"][0]["current"]), (&json!(1), &json!(false)));
+    app.get_as(&ada, "/api/v1/auth/sessions?sort=lastUsedAt").await.refused_field("sort");
+    app.get("/api/v1/auth/sessions").await.refused(401, "unauthorized");
 }

@@ -1,0 +1,33 @@
+//! `POST /api/v1/events/{id}/publish`: everybody may see a draft.
+
+use axum::{extract::State, response::Response};
+use domain::ShowId;
+use platform::{
+    Problem,
+    http::{PathId, RequestId},
+};
+
+use crate::{CommandApi, answers, callers::Host, commands::order_of_host, show_writers::HostOrder};
+
+/// Publishes a draft
+///
+/// Publishing again does nothing.
+#[utoipa::path(
+    post, path = "/api/v1/events/{id}/publish", tag = "Events", security(("bearer" = [])),
+    params(("id" = uuid::Uuid, Path, description = "The event")),
+    responses(
+        (status = 200, description = "The event, as it is now", body = contract::Event),
+        (status = "4XX", description = "`event-cancelled`, ``forbidden`, `not-found`, …",
+         body = contract::Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "Try again", body = contract::Problem,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn publish_event(
+    State(api): State<CommandApi>,
+    Host(host_id): Host,
+    request_id: RequestId,
+    PathId(show_id): PathId<ShowId>,
+) -> Result<Response, Problem> {
+    answers::event_changed(order_of_host(&api, show_id, host_id, HostOrder::Publish, &request_id).await?)
+}

@@ -1,0 +1,111 @@
+//! Follows events and notes what is to be done.
+
+use domain::show::{ShowEvent, Taken};
+use event_store::{StoredEvent, event_log::LoggedEvent};
+use feed::Source;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{ProcessError, Processes};
+
+const NAME: &str = "processes";
+const STREAM_TYPES: &[&str] = &["event"];
+
+impl Processes {
+    /// Follows until something fails.
+    pub(crate) async fn follow(&self) -> Result<(), ProcessError> {
+        let checkpoint = self.checkpoint().await?;
+        let mut source = match &self.brokers {
+            None => Source::log(self.store.clone(), STREAM_TYPES, checkpoint),
+            Some(brokers) => {
+                Source::kafka(brokers, NAME, self.store.clone(), STREAM_TYPES, checkpoint).await?
+            }
+        };
+        loop {
+            let batch = source.next().await?;
+            let mut tx = self.store.pool().begin().await?;
+            for LoggedEvent { event, .. } in &batch.events {
+                note_in_tx(&mut tx, event).await?;
+            }
+            if let Some(checkpoint) = batch.checkpoint {
+                sqlx::query(
+                    "update process_checkpoints set position = greatest(position, $2) where process = $1",
+                )
+                .bind(NAME)
+                .bind(checkpoint)
+                .execute(&mut *tx)
+                .await?;
+            }
+            tx.commit().await?;
+            source.done()?;
+        }
+    }
+
+    async fn checkpoint(&self) -> Result<i64, sqlx::Error> {
+        sqlx::query("insert into process_checkpoints (process) values ($1) on conflict do nothing")
+            .bind(NAME)
+            .execute(self.store.pool())
+            .await?;
+        sqlx::query_scalar("select position from process_checkpoints where process = $1")
+            .bind(NAME)
+            .fetch_one(self.store.pool())
+            .await
+    }
+}
+
+/// Each note may be made twice, and an old one after a newer one: what is done about it looks at the stream itself.
+async fn note_in_tx(tx: &mut PgConnection, event: &StoredEvent) -> Result<(), ProcessError> {
+    match event.decode()? {
+        ShowEvent::TicketsHeld { taken, held_until, .. } => {
+            note_deadline_in_tx(tx, event, taken.booking_id.uuid(), held_until).await?;
+        }
+        ShowEvent::HoldExtended { booking_id, held_until, .. } => {
+            note_deadline_in_tx(tx, event, booking_id.uuid(), held_until).await?;
+        }
+        ShowEvent::HoldExpired { taken, .. } | ShowEvent::TicketsReleased { taken, .. } => {
+            forget_deadline_in_tx(tx, &taken).await?;
+        }
+        ShowEvent::EventCancelled { .. } => {
+            sqlx::query(
+                "insert into cascades (cause_id, kind, subject_id) values ($1, 'event-cancelled', $2::uuid)
+                 on conflict do nothing",
+            )
+            .bind(event.event_id)
+            .bind(&event.stream.id)
+            .execute(tx)
+            .await?;
+        }
+        ShowEvent::EventCreated { .. }
+        | ShowEvent::EventPublished { .. }
+        | ShowEvent::EventChanged { .. }
+        | ShowEvent::EventDeleted { .. }
+        | ShowEvent::TicketsSold { .. } => {}
+    }
+    Ok(())
+}
+
+async fn note_deadline_in_tx(
+    tx: &mut PgConnection,
+    event: &StoredEvent,
+    booking_id: Uuid,
+    held_until: chrono::DateTime<chrono::Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into hold_deadlines (booking_id, event_id, held_until) values ($1, $2::uuid, $3)
+         on conflict (booking_id) do update set held_until = greatest(hold_deadlines.held_until, excluded.held_until)",
+    )
+    .bind(booking_id)
+    .bind(&event.stream.id)
+    .bind(held_until)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn forget_deadline_in_tx(tx: &mut PgConnection, taken: &Taken) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from hold_deadlines where booking_id = $1")
+        .bind(taken.booking_id.uuid())
+        .execute(tx)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Process managers: they follow events and give commands, like any other user of the commands.
+//!
+//! - `follow`: notes what is to be done, in the transaction that moves the checkpoint.
+//! - `expiry`: makes it visible that holds have lapsed. Nobody depends on it: lapsed holds block nobody anyway.
+//! - `cascades`: ends every booking of a cancelled event, however many there are.
+//!
+//! What is to be done is kept in tables until it is done, so a process that dies half-way goes on where it was; every
+//! step may be repeated.
+//!
+//! Architecture invariant: this crate decides nothing about tickets and reads no read model.
+
+mod cascades;
+mod expiry;
+mod follow;
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use command_api::{OrderError, ShowWriters};
+use event_store::{CommandContext, EventStore, Metadata};
+use feed::SourceError;
+use tokio::{sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Pause after a failure.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs all process managers.
+#[derive(Debug, Clone)]
+pub struct Processes {
+    store: EventStore,
+    writers: ShowWriters,
+    brokers: Option<String>,
+    failure: Arc<watch::Sender<Option<String>>>,
+}
+
+/// Why a step was not done; it is tried again.
+#[derive(Debug, thiserror::Error)]
+enum ProcessError {
+    #[error("the source failed")]
+    Source(#[from] SourceError),
+    #[error("the write database failed")]
+    Database(#[from] sqlx::Error),
+    #[error("an event cannot be understood")]
+    Malformed(#[from] serde_json::Error),
+    #[error("an order was not dealt with")]
+    Order(#[from] OrderError),
+}
+
+impl Processes {
+    /// Process managers that follow Kafka, or without brokers the event log.
+    #[must_use]
+    pub fn new(store: EventStore, brokers: Option<String>) -> Self {
+        let writers = ShowWriters::new(store.clone());
+        Self { store, writers, brokers, failure: Arc::new(watch::Sender::new(None)) }
+    }
+
+    /// What is wrong, for health checks; nothing when all is well.
+    #[must_use]
+    pub fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.failure.subscribe()
+    }
+
+    /// Runs until it is told to stop; whatever fails is tried again.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut tasks = JoinSet::new();
+        let (follow, expiry, cascades) = (self.clone(), self.clone(), self);
+        let (one, two, three) = (shutdown.clone(), shutdown.clone(), shutdown);
+        tasks.spawn(async move { follow.keep("following events", one, async |p| p.follow().await).await });
+        tasks.spawn(async move { expiry.keep("expiring holds", two, async |p| p.expire().await).await });
+        tasks.spawn(async move { cascades.keep("cascading", three, async |p| p.cascade().await).await });
+        tasks.join_all().await;
+    }
+
+    /// Does a job over and over, until told to stop. A job that is cut off is done again by whoever comes next.
+    async fn keep(
+        &self,
+        what: &'static str,
+        shutdown: CancellationToken,
+        job: impl AsyncFn(&Self) -> Result<(), ProcessError>,
+    ) {
+        while !shutdown.is_cancelled() {
+            let done = tokio::select! {
+                done = job(self) => done,
+                () = shutdown.cancelled() => return,
+            };
+            match done {
+                Ok(()) => {
+                    self.failure.send_if_modified(|failure| failure.take().is_some());
+                }
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn Error, "{what} failed; trying again");
+                    self.failure.send_replace(Some(what.to_owned()));
+                    tokio::select! {
+                        () = tokio::time::sleep(RETRY_PAUSE) => {}
+                        () = shutdown.cancelled() => return,
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An order of the box office itself.
+fn context(process: &str, cause: Option<Uuid>) -> CommandContext {
+    let metadata = Metadata {
+        actor: Some(process.to_owned()),
+        causation_id: cause.map(|cause| cause.to_string()),
+        ..Metadata::default()
+    };
+    CommandContext { metadata, receipt: None }
+}

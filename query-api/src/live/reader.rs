@@ -1,0 +1,88 @@
+//! One reader's stream.
+//!
+//! Nothing is buffered for a reader: the connection asks for the next piece when it has sent the one before.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use axum::body::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, broadcast, broadcast::error::RecvError};
+use uuid::Uuid;
+
+use super::{Inner, Position, Update, news::News};
+
+/// How long nothing is said before a comment shows that the connection lives. Below the idle limits of common gateways.
+const HEARTBEAT_PAUSE: Duration = Duration::from_secs(15);
+const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
+/// How long a client should wait before it connects again.
+const RETRY: &[u8] = b"retry: 2000\n\n";
+
+/// A reader of an event's news.
+pub(crate) struct Reader {
+    live: Arc<Inner>,
+    id: Uuid,
+    updates: broadcast::Receiver<Update>,
+    position: Position,
+    /// What is said first.
+    opening: Option<Bytes>,
+    /// The reader's place among those for whom there is room.
+    _place: OwnedSemaphorePermit,
+}
+
+impl Reader {
+    pub(super) fn new(
+        live: Arc<Inner>,
+        id: Uuid,
+        updates: broadcast::Receiver<Update>,
+        opening: News,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        let text: Bytes = [RETRY, &opening.text].concat().into();
+        Self { live, id, updates, position: opening.seen.position, opening: Some(text), _place: place }
+    }
+
+    /// The next piece of the stream; nothing when the process stops, or has no news to give. The client then connects
+    /// again, and goes on where it was.
+    pub(crate) async fn next(mut self) -> Option<(Bytes, Self)> {
+        if let Some(opening) = self.opening.take() {
+            return Some((opening, self));
+        }
+        let shutdown = self.live.shutdown.clone();
+        loop {
+            let received = tokio::select! {
+                () = shutdown.requested() => return None,
+                () = tokio::time::sleep(HEARTBEAT_PAUSE) => return Some((HEARTBEAT, self)),
+                received = self.updates.recv() => received,
+            };
+            match received {
+                Ok(update) if self.position.includes(update.position) => {}
+                Ok(update) => {
+                    self.position = update.position;
+                    return Some((update.text, self));
+                }
+                Err(RecvError::Lagged(_)) => {
+                    let missed = self.skip_to_newest().await?;
+                    if !missed.is_empty() {
+                        return Some((missed, self));
+                    }
+                }
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// Everything since the reader's own position at once, instead of the updates that were missed.
+    async fn skip_to_newest(&mut self) -> Option<Bytes> {
+        self.updates = self.updates.resubscribe();
+        match News::read(&self.live.read, self.id, Some(self.position), None).await {
+            Ok(news) => {
+                let News { text, seen } = news?;
+                self.position = seen.position;
+                Some(text)
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn Error, "a live stream cannot go on");
+                None
+            }
+        }
+    }
+}
