@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # The subcommands of `boxoffice` that run in containers of their own, and those of them that end.
 ONE_SHOTS = {"migrate"}
-ROLES = {"command-api", "query-api", "relay", "projector"} | ONE_SHOTS
+ROLES = {"command-api", "query-api", "relay", "projector", "processes"} | ONE_SHOTS
 
 
 def settings_exist():

@@ -47,7 +47,7 @@ pub struct Config {
     #[serde(rename = "BOXOFFICE_MASTER_KEY", default, deserialize_with = "values::base64_32")]
     pub master_key: Option<SecretString>,
     /// How long a hold lasts, in seconds.
-    #[serde(rename = "BOXOFFICE_HOLD_SECONDS", deserialize_with = "values::between::<_, 60, 7200>")]
+    #[serde(rename = "BOXOFFICE_HOLD_SECONDS", deserialize_with = "values::between::<_, 1, 7200>")]
     pub hold_seconds: u32,
     /// The address under which people reach this installation, for links in messages.
     #[serde(rename = "BOXOFFICE_PUBLIC_URL", default, deserialize_with = "values::http_url")]

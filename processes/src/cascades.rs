@@ -20,19 +20,23 @@ impl Processes {
     /// One cascade, to its end.
     pub(crate) async fn cascade(&self) -> Result<(), ProcessError> {
         let next: Option<(Uuid, String, Uuid)> =
-            sqlx::query_as("select cause_id, kind, subject_id from cascades order by created_at limit 1")
+            sqlx::query_as("select cause_id, kind, subject_id from cascades order by tried_at limit 1")
                 .fetch_optional(self.store.pool())
                 .await?;
         let Some((cause_id, kind, subject_id)) = next else {
             tokio::time::sleep(POLL).await;
             return Ok(());
         };
-        match kind.as_str() {
-            "user-erased" => self.end_all_of(subject_id, cause_id).await?,
-            _ => {
-                let bookings = self.release_all(ShowId::new(subject_id), cause_id).await?;
-                tracing::info!(event = %subject_id, bookings, "every booking of a cancelled event has ended");
-            }
+        let ended = match kind.as_str() {
+            "user-erased" => self.end_all_of(subject_id, cause_id).await,
+            _ => self.release_all(ShowId::new(subject_id), cause_id).await,
+        };
+        if let Err(error) = ended {
+            sqlx::query("update cascades set tried_at = clock_timestamp() where cause_id = $1")
+                .bind(cause_id)
+                .execute(self.store.pool())
+                .await?;
+            return Err(error);
         }
         sqlx::query("delete from cascades where cause_id = $1")
             .bind(cause_id)
@@ -78,16 +82,18 @@ impl Processes {
         Ok(())
     }
 
-    async fn release_all(&self, show_id: ShowId, cause_id: Uuid) -> Result<usize, ProcessError> {
+    async fn release_all(&self, show_id: ShowId, cause_id: Uuid) -> Result<(), ProcessError> {
         let mut released = 0;
         loop {
             let order = ShowOrder::ReleaseCancelled { limit: MAX_BOOKINGS };
             match self.writers.submit(show_id, order, None, context("cascades", Some(cause_id))).await {
-                Ok(done) if done.events == 0 => return Ok(released),
+                Ok(done) if done.events == 0 => break,
                 Ok(done) => released += done.events,
-                Err(OrderError::Show(ShowError::NotCreated)) => return Ok(released),
+                Err(OrderError::Show(ShowError::NotCreated)) => break,
                 Err(error) => return Err(error.into()),
             }
         }
+        tracing::info!(event = %show_id, bookings = released, "every booking of a cancelled event has ended");
+        Ok(())
     }
 }

@@ -25,7 +25,10 @@ impl Processes {
             let batch = source.next().await?;
             let mut tx = self.store.pool().begin().await?;
             for LoggedEvent { event, .. } in &batch.events {
-                note_in_tx(&mut tx, event).await?;
+                match event.decode() {
+                    Ok(decoded) => note_in_tx(&mut tx, event, decoded).await?,
+                    Err(error) => park_in_tx(&mut tx, event, &error).await?,
+                }
             }
             if let Some(checkpoint) = batch.checkpoint {
                 sqlx::query(
@@ -54,8 +57,12 @@ impl Processes {
 }
 
 /// Each note may be made twice, and an old one after a newer one: what is done about it looks at the stream itself.
-async fn note_in_tx(tx: &mut PgConnection, event: &StoredEvent) -> Result<(), ProcessError> {
-    match event.decode()? {
+async fn note_in_tx(
+    tx: &mut PgConnection,
+    event: &StoredEvent,
+    decoded: ShowEvent,
+) -> Result<(), sqlx::Error> {
+    match decoded {
         ShowEvent::TicketsHeld { taken, held_until, .. } => {
             note_deadline_in_tx(tx, event, taken.booking_id.uuid(), held_until).await?;
         }
@@ -81,6 +88,26 @@ async fn note_in_tx(tx: &mut PgConnection, event: &StoredEvent) -> Result<(), Pr
         | ShowEvent::EventDeleted { .. }
         | ShowEvent::TicketsSold { .. } => {}
     }
+    Ok(())
+}
+
+/// Loudly: somebody must look at it.
+async fn park_in_tx(
+    tx: &mut PgConnection,
+    event: &StoredEvent,
+    error: &serde_json::Error,
+) -> Result<(), sqlx::Error> {
+    tracing::error!(%error, stream = %event.stream, sequence = event.sequence, "an event cannot be understood; parked");
+    sqlx::query(
+        "insert into process_parked (aggregate_type, aggregate_id, sequence, reason) values ($1, $2, $3, $4)
+         on conflict do nothing",
+    )
+    .bind(&event.stream.kind)
+    .bind(&event.stream.id)
+    .bind(event.sequence)
+    .bind(error.to_string())
+    .execute(tx)
+    .await?;
     Ok(())
 }
 

@@ -41,8 +41,6 @@ enum ProcessError {
     Source(#[from] SourceError),
     #[error("the write database failed")]
     Database(#[from] sqlx::Error),
-    #[error("an event cannot be understood")]
-    Malformed(#[from] serde_json::Error),
     #[error("an order was not dealt with")]
     Order(#[from] OrderError),
 }

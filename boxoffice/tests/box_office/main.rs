@@ -17,6 +17,7 @@ mod holds;
 mod idempotency;
 mod kafka;
 mod login_limits;
+mod openapi;
 mod replay;
 mod roles;
 mod seats;

@@ -21,7 +21,7 @@ use crate::{
 
 /// Follows a host
 ///
-/// Who follows a host is told of their new events. Following again changes nothing.
+/// Following again changes nothing.
 #[utoipa::path(
     put, path = "/api/v1/users/{id}/follow", tag = "Accounts", security(("bearer" = [])),
     params(("id" = uuid::Uuid, Path, description = "The host's id")),

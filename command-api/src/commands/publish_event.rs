@@ -17,7 +17,7 @@ use crate::{CommandApi, answers, callers::Host, commands::order_of_host, show_wr
     params(("id" = uuid::Uuid, Path, description = "The event")),
     responses(
         (status = 200, description = "The event, as it is now", body = contract::Event),
-        (status = "4XX", description = "`event-cancelled`, ``forbidden`, `not-found`, …",
+        (status = "4XX", description = "`event-cancelled`, `forbidden`, `not-found`, …",
          body = contract::Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Try again", body = contract::Problem,
          content_type = "application/problem+json"),

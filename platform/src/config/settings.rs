@@ -77,7 +77,7 @@ const SETTINGS: [Setting; 13] = [
     Setting {
         name: "BOXOFFICE_HOLD_SECONDS",
         default: Some("900"),
-        allowed: "a whole number from 60 to 7200",
+        allowed: "a whole number from 1 to 7200",
         meaning: "How long tickets are held for a buyer, in seconds.",
         secret: false,
     },

@@ -36,7 +36,7 @@ fn every_value_arrives() {
         ("KAFKA_BROKERS", "one:9092,two:9092"),
         ("BOXOFFICE_JWT_KEY", PEM),
         ("BOXOFFICE_MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
-        ("BOXOFFICE_HOLD_SECONDS", "60"),
+        ("BOXOFFICE_HOLD_SECONDS", "1"),
         ("BOXOFFICE_PUBLIC_URL", "https://tickets.example.org/"),
         ("BOXOFFICE_TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
         ("BOXOFFICE_LOG", "warn,platform=debug"),
@@ -50,7 +50,7 @@ fn every_value_arrives() {
     assert_eq!(config.kafka_brokers.as_deref(), Some("one:9092,two:9092"));
     assert_eq!(exposed(&config.jwt_key), Some(PEM));
     assert!(config.master_key.is_some());
-    assert_eq!((config.hold_seconds, config.database_connections), (60, 200));
+    assert_eq!((config.hold_seconds, config.database_connections), (1, 200));
     assert_eq!(config.public_url.as_deref(), Some("https://tickets.example.org"));
     assert_eq!(config.trusted_proxies, "10.0.0.0/8,::1".parse().unwrap());
     assert_eq!(config.log_format, LogFormat::Json);
@@ -85,7 +85,7 @@ fn an_error_names_the_variable_and_what_is_allowed_and_never_the_value() {
         ("READ_DATABASE_URL", "postgres://user:s3cret@db:port/x"),
         ("BOXOFFICE_JWT_KEY", "s3cret"),
         ("BOXOFFICE_MASTER_KEY", "czNjcmV0"),
-        ("BOXOFFICE_HOLD_SECONDS", "59"),
+        ("BOXOFFICE_HOLD_SECONDS", "0"),
         ("BOXOFFICE_HOLD_SECONDS", "7201"),
         ("BOXOFFICE_HOLD_SECONDS", "s3cret"),
         ("BOXOFFICE_PUBLIC_URL", "ftp://s3cret"),

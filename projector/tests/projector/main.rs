@@ -5,6 +5,7 @@
 mod bookings;
 mod events;
 mod notifications;
+mod stream;
 
 use std::{sync::Arc, time::Duration};
 
