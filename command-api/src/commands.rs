@@ -19,7 +19,10 @@ pub(crate) mod refresh_session;
 pub(crate) mod register_user;
 pub(crate) mod unfollow_host;
 
-use domain::{ShowId, UserId};
+use domain::{
+    BookingId, ShowId, UserId,
+    booking::{Booking, PlacedBooking},
+};
 use event_store::CommandContext;
 use platform::{Problem, http::RequestId};
 
@@ -30,6 +33,15 @@ use crate::{
     refusals,
     show_writers::{Done, HostOrder, ShowOrder},
 };
+
+/// A booking by its id, as its own stream says it.
+async fn placed_booking(api: &CommandApi, booking_id: BookingId) -> Result<PlacedBooking, Problem> {
+    let loaded = api.store.load::<Booking>(&booking_id.to_string()).await;
+    match loaded.map_err(|error| refusals::read(&error))? {
+        (Booking::Placed(placed), _) => Ok(placed),
+        (Booking::Unplaced, _) => Err(Problem::not_found()),
+    }
+}
 
 /// What a host wants of their event. Repeating it does nothing, so it needs no receipt.
 async fn order_of_host(

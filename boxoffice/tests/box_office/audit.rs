@@ -1,10 +1,11 @@
 //! An auditor reads who did what, when, in which order.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::eventually;
+use uuid::Uuid;
 
-use crate::harness::{BoxOffice, DEADLINE, both_sources};
+use crate::harness::{BoxOffice, DEADLINE, PASSWORD, both_sources, event_request, send, with_token};
 
 both_sources! {
     async fn a_bookings_stream_tells_who_did_what_when(office: &BoxOffice) {
@@ -29,6 +30,23 @@ both_sources! {
         assert!(items[0]["time"].as_str() < items[1]["time"].as_str());
         assert!(items[0]["globalPosition"].as_i64() < items[1]["globalPosition"].as_i64());
         assert_eq!(items[0]["correlationId"].as_str(), Some(booking.headers["x-request-id"].to_str().expect("text")));
+    }
+
+    async fn a_request_id_that_may_be_somebodys_name_stays_out_of_the_log(office: &BoxOffice) {
+        let email = format!("{}@example.org", Uuid::now_v7().simple());
+        let body = json!({ "name": "A", "email": email, "password": PASSWORD, "role": "host" });
+        let register = office.request(Method::POST, "/api/v1/auth/register").header("X-Request-Id", &email);
+        let host = send(register.json(&body)).await;
+        let event = with_token(office.request(Method::POST, "/api/v1/events"), Some(&host.text("/accessToken")));
+        let event = send(event.header("X-Request-Id", &email).json(&event_request(1))).await;
+        event.expect(StatusCode::CREATED);
+        assert_eq!(event.headers["x-request-id"], email.as_str(), "the client sees its own id");
+        let admin = office.admin().await;
+        for (kind, id) in [("user", host.text("/user/id")), ("event", event.text("/id"))] {
+            let stream = office.get(&format!("/api/v1/audit/streams/{kind}/{id}"), Some(&admin.token)).await;
+            let correlation = stream.text("/items/0/correlationId");
+            assert!(correlation.parse::<Uuid>().is_ok(), "{kind}: {correlation}");
+        }
     }
 
     async fn an_auditor_reads_names_while_the_person_is_not_erased(office: &BoxOffice) {

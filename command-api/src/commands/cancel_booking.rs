@@ -1,7 +1,7 @@
 //! `DELETE /api/v1/bookings/{id}`: gives a booking's tickets back.
 
 use axum::{extract::State, response::Response};
-use domain::{BookingId, booking::Booking, user::Role};
+use domain::{BookingId, user::Role};
 use event_store::CommandContext;
 use platform::{
     Problem,
@@ -11,6 +11,7 @@ use platform::{
 use crate::{
     CommandApi, answers,
     callers::{Member, metadata},
+    commands::placed_booking,
     idempotency::NotDone,
     refusals,
     show_writers::ShowOrder,
@@ -36,9 +37,7 @@ pub(crate) async fn cancel_booking(
     request_id: RequestId,
     PathId(booking_id): PathId<BookingId>,
 ) -> Result<Response, Problem> {
-    let loaded = api.store.load::<Booking>(&booking_id.to_string()).await;
-    let (booking, _) = loaded.map_err(|error| refusals::read(&error))?;
-    let placed = booking.placed().ok_or_else(Problem::not_found)?;
+    let placed = placed_booking(&api, booking_id).await?;
     if placed.user_id != member.id && member.role != Role::Admin {
         return Err(Problem::forbidden("This booking is somebody else's."));
     }

@@ -98,10 +98,7 @@ pub(crate) async fn change_event(
     PathId(show_id): PathId<ShowId>,
     body: RawBody,
 ) -> Result<Response, Problem> {
-    let expected_version = match if_match {
-        Some(IfMatch::Version(version)) => Some(version),
-        Some(IfMatch::Any) | None => None,
-    };
+    let expected_version = if_match.and_then(IfMatch::version);
     let change = body.parse::<ChangeEventRequest>()?.value.parse(expected_version)?;
     let order = HostOrder::Change(Box::new(change));
     answers::event_changed(order_of_host(&api, show_id, host_id, order, &request_id).await?)

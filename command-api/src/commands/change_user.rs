@@ -70,10 +70,7 @@ pub(crate) async fn change_user(
         email_hash: email.as_ref().map(|email| accounts::email_hash(api.store.master_key(), email)),
         still_there: StillThere::new([member.id, user_id]),
     };
-    let expected_version = if_match.and_then(|if_match| match if_match {
-        IfMatch::Any => None,
-        IfMatch::Version(version) => Some(version),
-    });
+    let expected_version = if_match.and_then(IfMatch::version);
     let at = api.store.now().await.map_err(|error| refusals::database(&error))?;
     let command = UserCommand::Change(ChangeUser { name, email, expected_version, at });
     let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };

@@ -24,6 +24,7 @@ use crate::{
     CommandApi, Passwords,
     accounts::{self, NewAccount},
     answers,
+    callers::metadata,
     fields::Fields,
     idempotency::{NotDone, Scope},
     passwords, refusals,
@@ -125,12 +126,7 @@ pub(crate) async fn register_user(
     let scope = Scope { caller: "anonymous", route: "POST /auth/register" };
     let first = |receipt| async {
         let user_id = UserId::new(Uuid::now_v7());
-        let metadata = Metadata {
-            actor: Some(user_id.to_string()),
-            correlation_id: Some(request_id.to_string()),
-            ..Metadata::default()
-        };
-        let context = CommandContext { metadata, receipt };
+        let context = CommandContext { metadata: metadata(user_id, &request_id), receipt };
         let session = NewSession::of(&api, user_id);
         let account = Opening { user_id, user, session: Some(session) };
         let (opened, session) = account.execute(&api.store, &api.passwords, &context).await?;

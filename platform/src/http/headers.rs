@@ -49,6 +49,14 @@ pub enum IfMatch {
 }
 
 impl IfMatch {
+    /// The version that the client has seen, if it names one.
+    pub fn version(self) -> Option<u64> {
+        match self {
+            Self::Any => None,
+            Self::Version(version) => Some(version),
+        }
+    }
+
     /// Whether the resource's current version is one that the client allows to be changed.
     pub fn allows(self, current: u64) -> bool {
         match self {
