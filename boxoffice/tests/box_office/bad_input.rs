@@ -6,11 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{BoxOffice, PASSWORD, Source, event_request, kid_of, send, shared, token_of};
-
-async fn office() -> &'static BoxOffice {
-    shared(Source::EventLog).await
-}
+use crate::harness::{BoxOffice, PASSWORD, both_sources, event_request, kid_of, send, token_of};
 
 fn changed(field: &str, value: Value) -> Value {
     let mut request = event_request(10);
@@ -18,135 +14,202 @@ fn changed(field: &str, value: Value) -> Value {
     request
 }
 
-#[tokio::test]
-async fn an_event_with_bad_fields_names_them() {
-    let office = office().await;
-    let host = office.register("host").await;
-    let (start, past) = (Utc::now() + TimeDelta::days(1), Utc::now() - TimeDelta::days(1));
-    let cases = [
-        ("title", json!("")),
-        ("title", json!("x".repeat(201))),
-        ("title", json!(7)),
-        ("title", json!("nul \u{0}")),
-        ("capacity", json!(0)),
-        ("capacity", json!(1_000_001)),
-        ("capacity", json!("many")),
-        ("capacity", json!(1.5)),
-        ("timeZone", json!("Berlin")),
-        ("startDateTime", json!("tomorrow")),
-        ("startDateTime", json!(past)),
-        ("endDateTime", json!(start - TimeDelta::days(2))),
-        ("surprise", json!(true)),
-    ];
-    for (field, value) in cases {
-        let mut request = changed(field, value.clone());
-        if field == "endDateTime" {
-            request["startDateTime"] = json!(start);
+both_sources! {
+    async fn an_event_with_bad_fields_names_them(office: &BoxOffice) {
+        let host = office.register("host").await;
+        let (start, past) = (Utc::now() + TimeDelta::days(1), Utc::now() - TimeDelta::days(1));
+        let cases = [
+            ("title", json!("")),
+            ("title", json!("x".repeat(201))),
+            ("title", json!(7)),
+            ("title", json!("nul \u{0}")),
+            ("capacity", json!(0)),
+            ("capacity", json!(1_000_001)),
+            ("capacity", json!("many")),
+            ("capacity", json!(1.5)),
+            ("timeZone", json!("Berlin")),
+            ("startDateTime", json!("tomorrow")),
+            ("startDateTime", json!(past)),
+            ("endDateTime", json!(start - TimeDelta::days(2))),
+            ("surprise", json!(true)),
+        ];
+        for (field, value) in cases {
+            let mut request = changed(field, value.clone());
+            if field == "endDateTime" {
+                request["startDateTime"] = json!(start);
+            }
+            if value == json!(past) {
+                request["endDateTime"] = json!(past + TimeDelta::hours(1));
+            }
+            let answer = office.post("/api/v1/events", Some(&host.token), &request).await;
+            assert_eq!(answer.status, 422, "{field} = {value}: {}", answer.body);
+            answer.expect_invalid(field);
         }
-        if value == json!(past) {
-            request["endDateTime"] = json!(past + TimeDelta::hours(1));
-        }
-        let answer = office.post("/api/v1/events", Some(&host.token), &request).await;
-        assert_eq!(answer.status, 422, "{field} = {value}: {}", answer.body);
-        answer.expect_invalid(field);
+        let mut missing = event_request(10);
+        missing.as_object_mut().expect("an object").remove("capacity");
+        office.post("/api/v1/events", Some(&host.token), &missing).await.expect_invalid("capacity");
+        let listed = office.get(&format!("/api/v1/events?host={}", host.id), None).await;
+        assert_eq!(listed.body["total"], 0, "nothing was changed");
     }
-    let mut missing = event_request(10);
-    missing.as_object_mut().expect("an object").remove("capacity");
-    office.post("/api/v1/events", Some(&host.token), &missing).await.expect_invalid("capacity");
-    let listed = office.get(&format!("/api/v1/events?host={}", host.id), None).await;
-    assert_eq!(listed.body["total"], 0, "nothing was changed");
-}
 
-#[tokio::test]
-async fn a_registration_with_bad_fields_names_all_of_them() {
-    let office = office().await;
-    let bad = json!({ "name": " ", "email": "nobody", "password": "short", "role": "attendee" });
-    let answer = office.post("/api/v1/auth/register", None, &bad).await;
-    answer.expect_invalid("name").expect_invalid("email").expect_invalid("password");
-    let admin = json!({ "name": "A", "email": "a@example.org", "password": PASSWORD, "role": "admin" });
-    office.post("/api/v1/auth/register", None, &admin).await.expect_invalid("role");
-}
+    async fn a_registration_with_bad_fields_names_all_of_them(office: &BoxOffice) {
+        let bad = json!({ "name": " ", "email": "nobody", "password": "short", "role": "attendee" });
+        let answer = office.post("/api/v1/auth/register", None, &bad).await;
+        answer.expect_invalid("name").expect_invalid("email").expect_invalid("password");
+        let admin = json!({ "name": "A", "email": "a@example.org", "password": PASSWORD, "role": "admin" });
+        office.post("/api/v1/auth/register", None, &admin).await.expect_invalid("role");
+    }
 
-#[tokio::test]
-async fn what_is_not_json_is_not_understood() {
-    let office = office().await;
-    let post = || office.request(Method::POST, "/api/v1/auth/login");
-    let json = |body: &'static str| post().header("content-type", "application/json").body(body);
-    send(json("{")).await.expect_problem(400, "not-understood");
-    send(json("")).await.expect_problem(400, "not-understood");
-    send(post().body("email=a")).await.expect_problem(415, "unsupported-media-type");
-    let twice = r#"{"email":"a@b","email":"c@d","password":"x"}"#;
-    assert_eq!(send(json(twice)).await.status, 422);
-}
+    async fn what_is_not_json_is_not_understood(office: &BoxOffice) {
+        let post = || office.request(Method::POST, "/api/v1/auth/login");
+        let json = |body: &'static str| post().header("content-type", "application/json").body(body);
+        send(json("{")).await.expect_problem(400, "not-understood");
+        send(json("")).await.expect_problem(400, "not-understood");
+        send(post().body("email=a")).await.expect_problem(415, "unsupported-media-type");
+        let twice = r#"{"email":"a@b","email":"c@d","password":"x"}"#;
+        assert_eq!(send(json(twice)).await.status, 422);
+    }
 
-#[tokio::test]
-async fn a_body_over_the_limit_is_refused() {
-    let office = office().await;
-    let body = json!({ "email": "x".repeat(100_000), "password": "y" });
-    office.post("/api/v1/auth/login", None, &body).await.expect_problem(413, "body-too-large");
-}
+    async fn a_body_over_the_limit_is_refused(office: &BoxOffice) {
+        let body = json!({ "email": "x".repeat(100_000), "password": "y" });
+        office.post("/api/v1/auth/login", None, &body).await.expect_problem(413, "body-too-large");
+    }
 
-#[tokio::test]
-async fn unknown_addresses_and_wrong_passwords_look_the_same() {
-    let office = office().await;
-    let person = office.register("attendee").await;
-    let wrong = office.log_in(&person.email, "not the password").await;
-    let unknown = office.log_in("nobody@example.org", "not the password").await;
-    wrong.expect_problem(401, "invalid-credentials");
-    assert_eq!(wrong.body, unknown.body);
-    office.log_in(&person.email, &"x".repeat(1_000)).await.expect_problem(401, "invalid-credentials");
-}
+    async fn unknown_addresses_and_wrong_passwords_look_the_same(office: &BoxOffice) {
+        let person = office.register("attendee").await;
+        let wrong = office.log_in(&person.email, "not the password").await;
+        let unknown = office.log_in("nobody@example.org", "not the password").await;
+        wrong.expect_problem(401, "invalid-credentials");
+        assert_eq!(wrong.body, unknown.body);
+        office.log_in(&person.email, &"x".repeat(1_000)).await.expect_problem(401, "invalid-credentials");
+    }
 
-#[tokio::test]
-async fn an_address_has_one_account() {
-    let office = office().await;
-    let person = office.register("attendee").await;
-    let email = person.email.to_uppercase();
-    let again = json!({ "name": "B", "email": email, "password": PASSWORD, "role": "host" });
-    office.post("/api/v1/auth/register", None, &again).await.expect_problem(409, "email-taken");
-}
+    async fn an_address_has_one_account(office: &BoxOffice) {
+        let person = office.register("attendee").await;
+        let email = person.email.to_uppercase();
+        let again = json!({ "name": "B", "email": email, "password": PASSWORD, "role": "host" });
+        office.post("/api/v1/auth/register", None, &again).await.expect_problem(409, "email-taken");
+    }
 
-#[tokio::test]
-async fn tokens_that_are_not_good_are_refused() {
-    let office = office().await;
-    let person = office.register("attendee").await;
-    let parts: Vec<&str> = person.token.split('.').collect();
-    let none =
-        BASE64_URL.encode(json!({ "alg": "none", "typ": "JWT", "kid": kid_of(&person.token) }).to_string());
-    let as_admin = BASE64_URL.encode(
-        json!({ "sub": person.id, "role": "admin", "sid": Uuid::now_v7(), "iat": 0, "exp": 9_999_999_999_u64,
-                "iss": "boxoffice", "aud": "boxoffice" })
-        .to_string(),
-    );
-    let symmetric = jsonwebtoken::encode(
-        &jsonwebtoken::Header {
-            kid: Some(kid_of(&person.token)),
-            ..jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256)
-        },
-        &json!({ "sub": person.id, "role": "admin", "exp": 9_999_999_999_u64, "iss": "boxoffice", "aud": "boxoffice" }),
-        &jsonwebtoken::EncodingKey::from_secret(b"guess"),
-    );
-    let bad = [
-        "rubbish".to_owned(),
-        String::new(),
-        format!("{}.{}.", none, parts[1]),
-        format!("{}.{}.{}", none, as_admin, parts[2]),
-        format!("{}.{}.{}", parts[0], as_admin, parts[2]),
-        format!("{}.{}.{}", parts[0], parts[1], BASE64_URL.encode([0; 64])),
-        other_keys_token(&person.id, &kid_of(&person.token)),
-        other_keys_token(&person.id, "no such key"),
-        symmetric.expect("signs"),
-    ];
-    for token in &bad {
-        for answer in [
-            office.get("/api/v1/auth/me", Some(token)).await,
-            office.post("/api/v1/bookings", Some(token), &json!({ "eventId": Uuid::now_v7() })).await,
+    async fn tokens_that_are_not_good_are_refused(office: &BoxOffice) {
+        let person = office.register("attendee").await;
+        let parts: Vec<&str> = person.token.split('.').collect();
+        let none =
+            BASE64_URL.encode(json!({ "alg": "none", "typ": "JWT", "kid": kid_of(&person.token) }).to_string());
+        let as_admin = BASE64_URL.encode(
+            json!({ "sub": person.id, "role": "admin", "sid": Uuid::now_v7(), "iat": 0, "exp": 9_999_999_999_u64,
+                    "iss": "boxoffice", "aud": "boxoffice" })
+            .to_string(),
+        );
+        let symmetric = jsonwebtoken::encode(
+            &jsonwebtoken::Header {
+                kid: Some(kid_of(&person.token)),
+                ..jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256)
+            },
+            &json!({ "sub": person.id, "role": "admin", "exp": 9_999_999_999_u64, "iss": "boxoffice", "aud": "boxoffice" }),
+            &jsonwebtoken::EncodingKey::from_secret(b"guess"),
+        );
+        let bad = [
+            "rubbish".to_owned(),
+            String::new(),
+            format!("{}.{}.", none, parts[1]),
+            format!("{}.{}.{}", none, as_admin, parts[2]),
+            format!("{}.{}.{}", parts[0], as_admin, parts[2]),
+            format!("{}.{}.{}", parts[0], parts[1], BASE64_URL.encode([0; 64])),
+            other_keys_token(&person.id, &kid_of(&person.token)),
+            other_keys_token(&person.id, "no such key"),
+            symmetric.expect("signs"),
+        ];
+        for token in &bad {
+            for answer in [
+                office.get("/api/v1/auth/me", Some(token)).await,
+                office.post("/api/v1/bookings", Some(token), &json!({ "eventId": Uuid::now_v7() })).await,
+            ] {
+                assert_eq!(answer.status, 401, "{token}: {}", answer.body);
+                assert!(answer.headers.contains_key("www-authenticate"));
+            }
+        }
+        office.get("/api/v1/auth/me", None).await.expect(StatusCode::UNAUTHORIZED);
+    }
+
+    async fn an_expired_token_is_refused_and_says_so(office: &BoxOffice) {
+        let person = office.register("attendee").await;
+        let fresh = token_of(&person, "attendee", Utc::now());
+        let (_, event) = office.event(1).await;
+        let body = json!({ "eventId": event.body["id"] });
+        let stale = token_of(&person, "attendee", Utc::now() - TimeDelta::minutes(16));
+        office.post("/api/v1/bookings", Some(&stale), &body).await.expect_problem(401, "token-expired");
+        office.post("/api/v1/bookings", Some(&fresh), &body).await.expect(StatusCode::CREATED);
+    }
+
+    async fn who_may_is_checked_before_what(office: &BoxOffice) {
+        let (host, attendee) = (office.register("host").await, office.register("attendee").await);
+        let nonsense = json!({ "nonsense": true });
+        for (path, person) in [("/api/v1/events", &attendee), ("/api/v1/bookings", &host)] {
+            office.post(path, None, &nonsense).await.expect(StatusCode::UNAUTHORIZED);
+            office.post(path, Some(&person.token), &nonsense).await.expect_problem(403, "forbidden");
+        }
+        office.post("/api/v1/events", Some(&host.token), &nonsense).await.expect_invalid("nonsense");
+        for path in ["/api/v1/audit/events", "/api/v1/audit/head"] {
+            office.get(path, None).await.expect(StatusCode::UNAUTHORIZED);
+            office.get(path, Some(&host.token)).await.expect_problem(403, "forbidden");
+        }
+    }
+
+    async fn what_is_not_there_is_not_found(office: &BoxOffice) {
+        let attendee = office.register("attendee").await;
+        let token = Some(attendee.token.as_str());
+        let nobody = Uuid::now_v7();
+        for path in [
+            format!("/api/v1/events/{nobody}"),
+            format!("/api/v1/bookings/{nobody}"),
+            "/api/v1/events/1".to_owned(),
+            "/api/v1/bookings/not-an-id".to_owned(),
+            "/api/v1/nothing/here".to_owned(),
         ] {
-            assert_eq!(answer.status, 401, "{token}: {}", answer.body);
-            assert!(answer.headers.contains_key("www-authenticate"));
+            office.get(&path, token).await.expect_problem(404, "not-found");
+        }
+        for path in [format!("/api/v1/bookings/{nobody}"), "/api/v1/bookings/not-an-id".to_owned()] {
+            office.delete(&path, token).await.expect_problem(404, "not-found");
+        }
+        let unknown = json!({ "eventId": nobody });
+        office.post("/api/v1/bookings", token, &unknown).await.expect_problem(404, "not-found");
+        let malformed = json!({ "eventId": "not-an-id" });
+        office.post("/api/v1/bookings", token, &malformed).await.expect_invalid("eventId");
+    }
+
+    async fn somebody_elses_booking_is_none_of_ones_business(office: &BoxOffice) {
+        let (host, event) = office.event(3).await;
+        let (owner, other) = (office.register("attendee").await, office.register("attendee").await);
+        let booking = office.book(&owner, &event.text("/id")).await;
+        let path = format!("/api/v1/bookings/{}", booking.text("/id"));
+        office.get_after(&path, Some(&other.token), &booking).await.expect_problem(403, "forbidden");
+        office.get_after(&path, None, &booking).await.expect(StatusCode::UNAUTHORIZED);
+        office.delete(&path, Some(&other.token)).await.expect_problem(403, "forbidden");
+        office.get_after(&path, Some(&host.token), &booking).await.expect(StatusCode::OK);
+        let still = office.get_after(&path, Some(&owner.token), &booking).await;
+        assert_eq!(still.body["status"], "confirmed");
+    }
+
+    async fn lists_refuse_what_they_do_not_know(office: &BoxOffice) {
+        for (query, parameter) in [
+            ("limit=0", "limit"),
+            ("limit=101", "limit"),
+            ("offset=-1", "offset"),
+            ("sort=password", "sort"),
+            ("order=sideways", "order"),
+            ("cursor=rubbish", "cursor"),
+            ("colour=red", "colour"),
+            ("from=yesterday", "from"),
+        ] {
+            office.get(&format!("/api/v1/events?{query}"), None).await.expect_invalid(parameter);
         }
     }
-    office.get("/api/v1/auth/me", None).await.expect(StatusCode::UNAUTHORIZED);
+
+    async fn another_method_is_not_allowed(office: &BoxOffice) {
+        let answer = office.delete("/api/v1/events", None).await;
+        answer.expect_problem(405, "method-not-allowed");
+    }
 }
 
 /// A token signed with a key that is not the box office's.
@@ -162,95 +225,4 @@ fn other_keys_token(user_id: &str, kid: &str) -> String {
         TimeDelta::minutes(15),
     );
     claims.encode(kid, &key).expect("signs")
-}
-
-#[tokio::test]
-async fn an_expired_token_is_refused_and_says_so() {
-    let office = office().await;
-    let person = office.register("attendee").await;
-    let fresh = token_of(&person, "attendee", Utc::now());
-    let (_, event) = office.event(1).await;
-    let body = json!({ "eventId": event.body["id"] });
-    let stale = token_of(&person, "attendee", Utc::now() - TimeDelta::minutes(16));
-    office.post("/api/v1/bookings", Some(&stale), &body).await.expect_problem(401, "token-expired");
-    office.post("/api/v1/bookings", Some(&fresh), &body).await.expect(StatusCode::CREATED);
-}
-
-#[tokio::test]
-async fn who_may_is_checked_before_what() {
-    let office = office().await;
-    let (host, attendee) = (office.register("host").await, office.register("attendee").await);
-    let nonsense = json!({ "nonsense": true });
-    for (path, person) in [("/api/v1/events", &attendee), ("/api/v1/bookings", &host)] {
-        office.post(path, None, &nonsense).await.expect(StatusCode::UNAUTHORIZED);
-        office.post(path, Some(&person.token), &nonsense).await.expect_problem(403, "forbidden");
-    }
-    office.post("/api/v1/events", Some(&host.token), &nonsense).await.expect_invalid("nonsense");
-    for path in ["/api/v1/audit/events", "/api/v1/audit/head"] {
-        office.get(path, None).await.expect(StatusCode::UNAUTHORIZED);
-        office.get(path, Some(&host.token)).await.expect_problem(403, "forbidden");
-    }
-}
-
-#[tokio::test]
-async fn what_is_not_there_is_not_found() {
-    let office = office().await;
-    let attendee = office.register("attendee").await;
-    let token = Some(attendee.token.as_str());
-    let nobody = Uuid::now_v7();
-    for path in [
-        format!("/api/v1/events/{nobody}"),
-        format!("/api/v1/bookings/{nobody}"),
-        "/api/v1/events/1".to_owned(),
-        "/api/v1/bookings/not-an-id".to_owned(),
-        "/api/v1/nothing/here".to_owned(),
-    ] {
-        office.get(&path, token).await.expect_problem(404, "not-found");
-    }
-    for path in [format!("/api/v1/bookings/{nobody}"), "/api/v1/bookings/not-an-id".to_owned()] {
-        office.delete(&path, token).await.expect_problem(404, "not-found");
-    }
-    let unknown = json!({ "eventId": nobody });
-    office.post("/api/v1/bookings", token, &unknown).await.expect_problem(404, "not-found");
-    let malformed = json!({ "eventId": "not-an-id" });
-    office.post("/api/v1/bookings", token, &malformed).await.expect_invalid("eventId");
-}
-
-#[tokio::test]
-async fn somebody_elses_booking_is_none_of_ones_business() {
-    let office = office().await;
-    let (host, event) = office.event(3).await;
-    let (owner, other) = (office.register("attendee").await, office.register("attendee").await);
-    let booking = office.book(&owner, &event.text("/id")).await;
-    let path = format!("/api/v1/bookings/{}", booking.text("/id"));
-    office.get_after(&path, Some(&other.token), &booking).await.expect_problem(403, "forbidden");
-    office.get_after(&path, None, &booking).await.expect(StatusCode::UNAUTHORIZED);
-    office.delete(&path, Some(&other.token)).await.expect_problem(403, "forbidden");
-    office.get_after(&path, Some(&host.token), &booking).await.expect(StatusCode::OK);
-    let still = office.get_after(&path, Some(&owner.token), &booking).await;
-    assert_eq!(still.body["status"], "confirmed");
-}
-
-#[tokio::test]
-async fn lists_refuse_what_they_do_not_know() {
-    let office = office().await;
-    for (query, parameter) in [
-        ("limit=0", "limit"),
-        ("limit=101", "limit"),
-        ("offset=-1", "offset"),
-        ("sort=password", "sort"),
-        ("order=sideways", "order"),
-        ("cursor=rubbish", "cursor"),
-        ("colour=red", "colour"),
-        ("from=yesterday", "from"),
-    ] {
-        office.get(&format!("/api/v1/events?{query}"), None).await.expect_invalid(parameter);
-    }
-}
-
-#[tokio::test]
-async fn another_method_is_not_allowed() {
-    let office = office().await;
-    let answer = office.delete("/api/v1/events", None).await;
-    answer.expect_problem(405, "method-not-allowed");
 }
