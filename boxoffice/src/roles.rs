@@ -32,18 +32,23 @@ pub(crate) struct Role {
 pub(crate) async fn command_api(
     config: &Config,
     databases: &Databases,
-    _: &Shutdown,
+    shutdown: &Shutdown,
 ) -> anyhow::Result<Role> {
     let pool = databases.write_pool("boxoffice command-api").await?;
     let store = databases.store(pool.clone()).await?;
     let signing_key = SigningKey::load_or_make(&store, config.jwt_key.as_ref()).await?;
     let api = CommandApi::new(store, TokenChecker::new(pool.clone()), signing_key, config.hold_seconds);
     let api = api.behind(config.trusted_proxies.clone());
+    let (writers, stop) = (api.show_writers().clone(), shutdown.token().clone());
+    let rest = async move {
+        stop.cancelled().await;
+        writers.rest().await;
+    };
     Ok(Role {
         name: "command-api",
         api: Some(command_api::router(api)),
         checks: vec![postgres::ready("write database", &pool)],
-        work: None,
+        work: Some(Box::pin(rest)),
     })
 }
 

@@ -25,6 +25,7 @@ mod refusals;
 mod routes;
 mod sessions;
 mod show_batch;
+mod show_state;
 mod show_writers;
 pub mod signing_keys;
 
@@ -72,6 +73,12 @@ impl CommandApi {
             hold_seconds,
             trusted_proxies: Arc::default(),
         }
+    }
+
+    /// The writers of shows that this edge gives orders to.
+    #[must_use]
+    pub const fn show_writers(&self) -> &ShowWriters {
+        &self.show_writers
     }
 
     /// The same, behind proxies whose word for where a request comes from is taken.

@@ -2,8 +2,8 @@
 //!
 //! Every answer rests on committed state. The tail of the stream is read after the orders arrived and before any of
 //! them is refused, so that a refusal never rests on what this process believed before. Answers, refusals too, go out
-//! after the append: a refusal may rest on a neighbour's ticket. When the append loses against another process, the
-//! state is dropped and all is read and decided again.
+//! after the append: a refusal may rest on a neighbour's ticket. When the append loses against another process, what
+//! was decided is taken back, the stream is read on, and all is decided again.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -25,6 +25,7 @@ use event_store::{
 use crate::{
     accounts::StillThere,
     answers,
+    show_state::ShowState,
     show_writers::{Done, HostOrder, OrderError, Reply, ShowOrder, Subject, Waiting},
 };
 
@@ -43,7 +44,7 @@ struct Folded<A> {
 pub(crate) struct ShowWriter {
     store: EventStore,
     show_id: ShowId,
-    show: Folded<Show>,
+    show: ShowState,
 }
 
 type Bookings = HashMap<BookingId, Folded<Booking>>;
@@ -57,12 +58,18 @@ struct Decided {
 
 impl ShowWriter {
     pub(crate) fn new(store: EventStore, show_id: ShowId) -> Self {
-        Self { store, show_id, show: Folded::default() }
+        let show = ShowState::new(store.clone(), show_id);
+        Self { store, show_id, show }
     }
 
     /// Whether there is no such show; then there is nothing worth keeping in memory.
     pub(crate) fn knows_no_show(&self) -> bool {
-        self.show.state.created().is_none()
+        self.show.created().is_none()
+    }
+
+    /// Keeps what the next writer needs to begin quickly.
+    pub(crate) async fn rest(&mut self) {
+        self.show.keep_at_rest().await;
     }
 
     /// Decides all of them and answers each. False if the database failed, so that nothing is known.
@@ -72,37 +79,38 @@ impl ShowWriter {
             // Who has hung up wants nothing any more.
             batch.retain(|waiting| !waiting.reply.is_closed());
             let (replies, result) = self.attempt(&batch).await;
+            if result.is_err() {
+                self.show.roll_back();
+            }
             match result {
                 Ok(()) => {
+                    self.show.committed();
                     answer(batch, replies);
+                    self.show.keep_if_due().await;
                     return true;
                 }
                 // One of the batch is at fault: it goes, the others are decided again.
                 Err(AppendError::Repeated(repeated)) => {
-                    self.show = Folded::default();
                     refuse(&mut batch, &OrderError::Repeated, |waiting| {
                         waiting.context.receipt.as_ref().is_some_and(|r| repeated.contains(&r.command_id))
                     });
                 }
                 Err(AppendError::Gone(gone)) => {
-                    self.show = Folded::default();
                     refuse(&mut batch, &OrderError::Gone, |waiting| {
                         waiting.actor.is_some_and(|actor| gone.contains(&actor.uuid()))
                     });
                 }
                 Err(AppendError::Conflict) if attempt < MAX_ATTEMPTS => {
-                    self.show = Folded::default();
                     attempt += 1;
                     tokio::time::sleep(pause(attempt)).await;
                 }
                 // Nothing was appended: there was never a moment without somebody else's append.
                 Err(AppendError::Conflict) => {
-                    self.show = Folded::default();
                     refuse(&mut batch, &OrderError::Busy, |_| true);
                     return false;
                 }
                 Err(error) => {
-                    self.show = Folded::default();
+                    self.show.forget();
                     tracing::error!(
                         error = &error as &dyn Error, show = %self.show_id, orders = batch.len(),
                         "a batch of orders failed"
@@ -148,24 +156,15 @@ impl ShowWriter {
         &mut self,
         batch: &[Waiting],
     ) -> Result<(DateTime<Utc>, Vec<Result<Decided, OrderError>>, Bookings), AppendError> {
-        let now = self.read_on().await?;
-        let decisions: Vec<_> = batch.iter().map(|waiting| self.decide_one(&waiting.order, now)).collect();
+        let now = self.show.read_on().await?;
+        let commands: Vec<_> = batch.iter().map(|waiting| waiting.order.command(now)).collect();
+        self.show.bring_for(&commands).await?;
+        let orders = batch.iter().map(|waiting| &waiting.order).zip(commands);
+        let decisions: Vec<_> = orders.map(|(order, command)| self.decide_one(order, command)).collect();
         let of_show = decisions.iter().flatten().flat_map(|decided| &decided.of_show);
         let mut wanted: BTreeSet<BookingId> = of_show.filter_map(booking_that_follows).collect();
         wanted.extend(batch.iter().filter_map(|waiting| waiting.order.known_booking()));
         Ok((now, decisions, self.read_bookings(&wanted).await?))
-    }
-
-    /// The tail of the show's stream, and the time.
-    async fn read_on(&mut self) -> Result<DateTime<Utc>, AppendError> {
-        let stream = StreamId::new(Show::TYPE, self.show_id);
-        let after = StreamPosition { stream, sequence: self.show.sequence };
-        let read = self.store.read_streams(&[after]).await?;
-        for event in &read.events {
-            self.show.fold(event)?;
-        }
-        // Time never runs backwards in a stream, whatever the clocks say.
-        Ok(self.show.state.created().map_or(read.now, |show| read.now.max(show.last_at)))
     }
 
     async fn read_bookings(&self, wanted: &BTreeSet<BookingId>) -> Result<Bookings, AppendError> {
@@ -183,20 +182,17 @@ impl ShowWriter {
         Ok(bookings)
     }
 
-    fn decide_one(&mut self, order: &ShowOrder, now: DateTime<Utc>) -> Result<Decided, OrderError> {
+    fn decide_one(&mut self, order: &ShowOrder, command: ShowCommand) -> Result<Decided, OrderError> {
         if let ShowOrder::OfHost { host_id: Some(host_id), .. } = order {
             self.only_for(*host_id)?;
         }
-        let of_show = self.show.state.decide(order.command(now))?;
-        let expected_sequence = self.show.sequence;
-        of_show.iter().for_each(|event| self.show.state.apply(event.clone()));
-        self.show.sequence += of_show.len() as i64;
-        Ok(Decided { of_show, expected_sequence })
+        let expected_sequence = self.show.position().sequence;
+        Ok(Decided { of_show: self.show.decide(command)?, expected_sequence })
     }
 
     /// A draft that is somebody else's is not there at all.
     fn only_for(&self, host_id: UserId) -> Result<(), OrderError> {
-        match self.show.state.created() {
+        match self.show.created() {
             Some(show) if show.host_id == host_id => Ok(()),
             Some(show) if show.status != ShowStatus::Draft => Err(OrderError::NotYours),
             Some(_) | None => Err(ShowError::NotCreated.into()),
@@ -238,7 +234,7 @@ impl ShowWriter {
         let receipt = waiting.context.receipt.clone();
         let append = (!streams.is_empty()).then_some(Append { streams, receipt });
         let reply = self.subject(named, bookings, now).map(|(subject, of_booking)| {
-            let written = of_booking.into_iter().chain([self.show.position(self.show_id)]).collect();
+            let written = of_booking.into_iter().chain([self.show.position()]).collect();
             Done { subject, events, written }
         });
         Ok((append, reply))
@@ -252,7 +248,7 @@ impl ShowWriter {
         now: DateTime<Utc>,
     ) -> Result<(Subject, Option<StreamPosition>), OrderError> {
         let Some(booking_id) = named else {
-            let show = self.show.state.created().ok_or(ShowError::NotCreated)?;
+            let show = self.show.created().ok_or(ShowError::NotCreated)?;
             return Ok((Subject::Show(Box::new(answers::event(show, now))), None));
         };
         let booking = bookings.get(&booking_id).ok_or(BookingError::NotPlaced)?;
@@ -296,8 +292,12 @@ impl ShowOrder {
                 wanted: wanted.clone(),
                 at,
             }),
-            Self::Extend { booking_id } => ShowCommand::ExtendHold { booking_id: *booking_id, at },
-            Self::CancelBooking { booking_id } => ShowCommand::ReleaseTickets { booking_id: *booking_id, at },
+            Self::Extend { booking_id, attendee_id } => {
+                ShowCommand::ExtendHold { booking_id: *booking_id, attendee_id: *attendee_id, at }
+            }
+            Self::CancelBooking { booking_id, attendee_id } => {
+                ShowCommand::ReleaseTickets { booking_id: *booking_id, attendee_id: *attendee_id, at }
+            }
             Self::ExpireHolds { limit } => ShowCommand::ExpireHolds { limit: *limit, at },
             Self::ReleaseCancelled { limit } => ShowCommand::ReleaseCancelled { limit: *limit, at },
             Self::OfHost { order, .. } => match order {
@@ -316,8 +316,8 @@ impl ShowOrder {
     fn booking(&self) -> Option<BookingId> {
         match self {
             Self::Place { booking_id, .. }
-            | Self::Extend { booking_id }
-            | Self::CancelBooking { booking_id } => Some(*booking_id),
+            | Self::Extend { booking_id, .. }
+            | Self::CancelBooking { booking_id, .. } => Some(*booking_id),
             Self::ExpireHolds { .. } | Self::ReleaseCancelled { .. } | Self::OfHost { .. } => None,
         }
     }

@@ -17,6 +17,7 @@ use domain::{
 };
 use event_store::{CommandContext, EventStore, StreamPosition};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
 
 use crate::show_batch::ShowWriter;
 
@@ -28,6 +29,8 @@ const MAX_WRITERS: usize = 10_000;
 const MAX_BATCH: usize = 256;
 /// A writer that nobody needed for so long leaves memory.
 const IDLE: Duration = Duration::from_secs(60);
+/// Longest wait for the writers at the end of the process.
+const REST: Duration = Duration::from_secs(5);
 
 /// What somebody wants of a show.
 #[derive(Debug, Clone)]
@@ -45,11 +48,15 @@ pub enum ShowOrder {
     Extend {
         /// Which booking.
         booking_id: BookingId,
+        /// Whose it is.
+        attendee_id: UserId,
     },
     /// The end of a booking.
     CancelBooking {
         /// Which booking.
         booking_id: BookingId,
+        /// Whose it is.
+        attendee_id: UserId,
     },
     /// The visible end of holds that have lapsed.
     ExpireHolds {
@@ -148,13 +155,14 @@ pub(crate) struct Waiting {
 pub struct ShowWriters {
     store: EventStore,
     mailboxes: Arc<Mutex<HashMap<ShowId, mpsc::Sender<Waiting>>>>,
+    tasks: TaskTracker,
 }
 
 impl ShowWriters {
     /// No writer yet; they come with the orders.
     #[must_use]
     pub fn new(store: EventStore) -> Self {
-        Self { store, mailboxes: Arc::default() }
+        Self { store, mailboxes: Arc::default(), tasks: TaskTracker::new() }
     }
 
     /// Puts an order into the show's mailbox and waits for what becomes of it. The answer rests on committed state.
@@ -183,6 +191,15 @@ impl ShowWriters {
         answer.await.unwrap_or(Err(OrderError::Unavailable))
     }
 
+    /// Lets every writer deal with what it has and go to rest, so that the next process begins where this one ended.
+    pub async fn rest(&self) {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.tasks.close();
+        if tokio::time::timeout(REST, self.tasks.wait()).await.is_err() {
+            tracing::warn!(writers = self.tasks.len(), "writers of shows were still busy at the end");
+        }
+    }
+
     fn mailbox(&self, show_id: ShowId) -> Result<mpsc::Sender<Waiting>, OrderError> {
         let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mailbox) = mailboxes.get(&show_id).filter(|mailbox| !mailbox.is_closed()) {
@@ -193,7 +210,7 @@ impl ShowWriters {
         }
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         mailboxes.insert(show_id, sender.clone());
-        tokio::spawn(self.clone().run(show_id, receiver));
+        self.tasks.spawn(self.clone().run(show_id, receiver));
         Ok(sender)
     }
 
@@ -221,6 +238,7 @@ impl ShowWriters {
             let batch = rest.drain(..rest.len().min(MAX_BATCH)).collect();
             writer.deal_with(batch).await;
         }
+        writer.rest().await;
         let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if mailboxes.get(&show_id).is_some_and(mpsc::Sender::is_closed) {
             mailboxes.remove(&show_id);

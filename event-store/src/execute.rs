@@ -125,10 +125,10 @@ impl EventStore {
     /// # Errors
     /// The database does not answer, or an event is malformed.
     pub async fn load_at<A: Aggregate>(&self, id: &str, sequence: i64) -> Result<(A, i64), ReadError> {
-        let read = self.read_stream(&StreamId::new(A::TYPE, id)).await?;
+        let read = self.read_stream_to(&StreamId::new(A::TYPE, id), sequence).await?;
         let mut aggregate = A::default();
         let mut last = 0;
-        for event in read.events.iter().take_while(|event| event.sequence <= sequence) {
+        for event in &read.events {
             let malformed = |source| ReadError::Malformed {
                 stream: event.stream.clone(),
                 sequence: event.sequence,

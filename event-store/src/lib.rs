@@ -2,6 +2,7 @@
 //!
 //! - [`EventStore::append`]: events of one or several streams, receipts and outbox, in one transaction.
 //! - [`EventStore::read_streams`]: what streams say, with the database's time.
+//! - [`EventStore::snapshot`]: what a long stream folds to, in pieces.
 //! - [`EventStore::execute`]: one command to one stream, through cqrs-es.
 //! - [`event_log`]: every event in one dense order, chained by hashes. Only the relay writes it.
 //! - [`MasterKey`]: what seals personal data inside events, and keys.
@@ -18,6 +19,7 @@ mod migrate;
 mod personal;
 mod read;
 mod receipts;
+mod snapshots;
 mod wake;
 
 pub use append::{Append, AppendError, StreamAppend};
@@ -26,6 +28,7 @@ pub use execute::{CommandContext, Companion, ExecuteError, Executed, NoCompanion
 pub use master_key::{MasterKey, MasterKeyError};
 pub use read::{ReadError, StreamsRead};
 pub use receipts::{CommandId, NewReceipt, Receipt};
+pub use snapshots::{Snapshot, SnapshotPart};
 pub use wake::{Waker, Wakeup};
 
 use std::sync::Arc;

@@ -4,11 +4,12 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const FILES: [(i64, &str, &str); 4] = [
+const FILES: [(i64, &str, &str); 5] = [
     (1, "event store", include_str!("../../migrations/write/0001_event_store.sql")),
     (2, "accounts", include_str!("../../migrations/write/0002_accounts.sql")),
     (3, "sessions", include_str!("../../migrations/write/0003_sessions.sql")),
     (4, "processes", include_str!("../../migrations/write/0004_processes.sql")),
+    (5, "snapshots", include_str!("../../migrations/write/0005_snapshots.sql")),
 ];
 
 pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {

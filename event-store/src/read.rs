@@ -62,8 +62,25 @@ impl EventStore {
     /// # Errors
     /// The database does not answer, or `after` is empty.
     pub async fn read_streams(&self, after: &[StreamPosition]) -> Result<StreamsRead, sqlx::Error> {
+        self.read(after, i64::MAX, i64::MAX).await
+    }
+
+    /// The next events of one stream; none if it does not go on.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn read_on(&self, after: &StreamPosition, limit: u32) -> Result<StreamsRead, sqlx::Error> {
+        self.read(std::slice::from_ref(after), i64::MAX, limit.into()).await
+    }
+
+    async fn read(
+        &self,
+        after: &[StreamPosition],
+        up_to: i64,
+        limit: i64,
+    ) -> Result<StreamsRead, sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
-        let mut read = read_streams(&mut connection, after).await?;
+        let mut read = read_streams(&mut connection, after, up_to, limit).await?;
         personal::open(&mut connection, &self.master_key, &mut read.events).await?;
         Ok(read)
     }
@@ -81,13 +98,24 @@ impl EventStore {
     /// # Errors
     /// The database does not answer.
     pub async fn read_stream(&self, stream: &StreamId) -> Result<StreamsRead, sqlx::Error> {
-        self.read_streams(&[StreamPosition { stream: stream.clone(), sequence: 0 }]).await
+        self.read_stream_to(stream, i64::MAX).await
+    }
+
+    /// One stream from its beginning to a sequence.
+    pub(crate) async fn read_stream_to(
+        &self,
+        stream: &StreamId,
+        sequence: i64,
+    ) -> Result<StreamsRead, sqlx::Error> {
+        self.read(&[StreamPosition { stream: stream.clone(), sequence: 0 }], sequence, i64::MAX).await
     }
 }
 
 async fn read_streams(
     connection: &mut PgConnection,
     after: &[StreamPosition],
+    up_to: i64,
+    limit: i64,
 ) -> Result<StreamsRead, sqlx::Error> {
     let types: Vec<&str> = after.iter().map(|p| p.stream.kind.as_str()).collect();
     let ids: Vec<&str> = after.iter().map(|p| p.stream.id.as_str()).collect();
@@ -103,13 +131,17 @@ async fn read_streams(
         "
              from events
              where aggregate_type = wanted.type and aggregate_id = wanted.id and sequence > wanted.after
+               and sequence <= $4
              order by sequence
+             limit $5
          ) e on true
          order by place, e.sequence"
     ))
     .bind(&types)
     .bind(&ids)
     .bind(&sequences)
+    .bind(up_to)
+    .bind(limit)
     .fetch_all(connection)
     .await?;
     let now = rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get("now")?;

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use command_api::{HostOrder, OrderError, ShowOrder};
-use domain::{BookingId, ShowId, show::ShowError};
+use domain::{BookingId, ShowId, UserId, show::ShowError};
 use uuid::Uuid;
 
 use crate::{ProcessError, Processes, context};
@@ -67,7 +67,10 @@ impl Processes {
         .fetch_all(self.store.pool())
         .await?;
         for (booking_id, show_id) in &bookings {
-            let order = ShowOrder::CancelBooking { booking_id: BookingId::new(*booking_id) };
+            let order = ShowOrder::CancelBooking {
+                booking_id: BookingId::new(*booking_id),
+                attendee_id: UserId::new(user_id),
+            };
             self.order(ShowId::new(*show_id), order, cause_id).await?;
         }
         tracing::info!(

@@ -62,12 +62,14 @@ impl Processes {
     /// Runs until it is told to stop; whatever fails is tried again.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
+        let writers = self.writers.clone();
         let (follow, expiry, cascades) = (self.clone(), self.clone(), self);
         let (one, two, three) = (shutdown.clone(), shutdown.clone(), shutdown);
         tasks.spawn(async move { follow.keep("following events", one, async |p| p.follow().await).await });
         tasks.spawn(async move { expiry.keep("expiring holds", two, async |p| p.expire().await).await });
         tasks.spawn(async move { cascades.keep("cascading", three, async |p| p.cascade().await).await });
         tasks.join_all().await;
+        writers.rest().await;
     }
 
     /// Does a job over and over, until told to stop. A job that is cut off is done again by whoever comes next.

@@ -41,7 +41,7 @@ pub(crate) async fn cancel_booking(
     if placed.user_id != member.id && member.role != Role::Admin {
         return Err(Problem::forbidden("This booking is somebody else's."));
     }
-    let order = ShowOrder::CancelBooking { booking_id };
+    let order = ShowOrder::CancelBooking { booking_id, attendee_id: placed.user_id };
     let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };
     let done = api.show_writers.submit(placed.event_id, order, Some(member.id), context).await;
     let done = done.map_err(refusals::order).map_err(NotDone::without_receipt)?;

@@ -42,7 +42,7 @@ pub(crate) async fn extend_booking(
         return Err(Problem::forbidden("This booking is somebody else's."));
     }
     let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };
-    let order = ShowOrder::Extend { booking_id };
+    let order = ShowOrder::Extend { booking_id, attendee_id: placed.user_id };
     let done = api.show_writers.submit(placed.event_id, order, Some(member.id), context).await;
     answers::booking_changed(done.map_err(refusals::order).map_err(NotDone::without_receipt)?)
 }

@@ -1,5 +1,7 @@
 //! What a host does with a show: set it up, change, publish, cancel, delete it.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -46,8 +48,10 @@ impl CreatedShow {
             change.capacity.is_some() || change.ticket_types.is_some() || change.seating.is_some();
         // Lapsed holds go first, so that they stand in nobody's way, at no prefix of the stream.
         let mut events = if touches_tickets { self.expire_holds(usize::MAX, at) } else { vec![] };
-        let mut without_lapsed = self.clone();
-        events.iter().for_each(|event| without_lapsed.evolve(event.clone()));
+        let mut without_lapsed = Cow::Borrowed(self);
+        for event in &events {
+            without_lapsed.to_mut().evolve(event.clone());
+        }
         let (ticket_types, seating) = without_lapsed.offer_of(change)?;
         let is_same = details == self.details
             && ticket_types == self.ticket_types.iter().map(TicketType::offered).collect::<Vec<_>>()

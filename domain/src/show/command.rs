@@ -38,6 +38,8 @@ pub enum ShowCommand {
     ExtendHold {
         /// Which booking.
         booking_id: BookingId,
+        /// Whose it is.
+        attendee_id: UserId,
         /// Now.
         at: DateTime<Utc>,
     },
@@ -45,6 +47,8 @@ pub enum ShowCommand {
     ReleaseTickets {
         /// Which booking.
         booking_id: BookingId,
+        /// Whose it is.
+        attendee_id: UserId,
         /// Now.
         at: DateTime<Utc>,
     },

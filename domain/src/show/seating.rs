@@ -56,7 +56,18 @@ pub(super) struct Seating {
     blocks: Vec<SeatBlock>,
     /// Above every index that was ever given.
     next_index: u32,
-    taken: HashMap<u32, BookingId>,
+    held: HashMap<u32, BookingId>,
+    /// A bit a seat, the lowest first; no zeros at the end.
+    sold: Vec<u64>,
+}
+
+/// Who has a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SeatOwner {
+    /// A hold, perhaps one that has lapsed.
+    Hold(BookingId),
+    /// Somebody who has it for good.
+    Buyer,
 }
 
 impl Seating {
@@ -74,6 +85,16 @@ impl Seating {
         self.next_index
     }
 
+    /// What [`Self::rearrange`] changes.
+    pub(super) fn arrangement(&self) -> (Vec<SeatBlock>, u32) {
+        (self.blocks.clone(), self.next_index)
+    }
+
+    pub(super) fn restore(&mut self, blocks: Vec<SeatBlock>, next_index: u32) {
+        self.blocks = blocks;
+        self.next_index = next_index;
+    }
+
     pub(super) fn is_numbered(&self) -> bool {
         !self.blocks.is_empty()
     }
@@ -89,19 +110,37 @@ impl Seating {
         (index < block.first_index + block.seats).then_some(block.ticket_type_id)
     }
 
-    /// Which booking has a seat.
-    pub(super) fn holder_of(&self, index: u32) -> Option<BookingId> {
-        self.taken.get(&index).copied()
+    /// Who has a seat, if anybody does.
+    pub(super) fn owner_of(&self, index: u32) -> Option<SeatOwner> {
+        let is_sold = self.sold.get(word(index)).is_some_and(|word| word & bit(index) != 0);
+        if is_sold { Some(SeatOwner::Buyer) } else { self.held.get(&index).copied().map(SeatOwner::Hold) }
     }
 
-    pub(super) fn take(&mut self, show_id: ShowId, seats: &[SeatId], booking_id: BookingId) {
-        self.taken.extend(seats.iter().filter_map(|seat| Some((seat.index_in(show_id)?, booking_id))));
+    pub(super) fn hold(&mut self, show_id: ShowId, seats: &[SeatId], booking_id: BookingId) {
+        self.held.extend(indexes(show_id, seats).map(|index| (index, booking_id)));
     }
 
-    pub(super) fn give_back(&mut self, show_id: ShowId, seats: &[SeatId]) {
-        for index in seats.iter().filter_map(|seat| seat.index_in(show_id)) {
-            self.taken.remove(&index);
+    pub(super) fn end_hold(&mut self, show_id: ShowId, seats: &[SeatId]) {
+        for index in indexes(show_id, seats) {
+            self.held.remove(&index);
         }
+    }
+
+    pub(super) fn sell(&mut self, show_id: ShowId, seats: &[SeatId]) {
+        for index in indexes(show_id, seats) {
+            self.sold.resize(self.sold.len().max(word(index) + 1), 0);
+            self.sold[word(index)] |= bit(index);
+        }
+    }
+
+    pub(super) fn unsell(&mut self, show_id: ShowId, seats: &[SeatId]) {
+        for index in indexes(show_id, seats) {
+            if let Some(word) = self.sold.get_mut(word(index)) {
+                *word &= !bit(index);
+            }
+        }
+        let words = self.sold.iter().rposition(|word| *word != 0).map_or(0, |last| last + 1);
+        self.sold.truncate(words);
     }
 
     pub(super) fn rearrange(&mut self, blocks: Vec<SeatBlock>) {
@@ -114,10 +153,25 @@ impl Seating {
     pub(super) fn taken_and_lost_in(&self, show_id: ShowId, blocks: &[SeatBlock]) -> Vec<SeatId> {
         let other = Self::new(blocks.to_vec());
         let is_lost = |index: &u32| other.ticket_type_of(*index) != self.ticket_type_of(*index);
-        let mut lost: Vec<u32> = self.taken.keys().copied().filter(is_lost).collect();
+        let words = self.sold.iter().zip(0_u32..);
+        let sold = words
+            .flat_map(|(word, at)| (0..64).filter(move |n| word >> n & 1 != 0).map(move |n| at * 64 + n));
+        let mut lost: Vec<u32> = self.held.keys().copied().chain(sold).filter(is_lost).collect();
         lost.sort_unstable();
         lost.into_iter().map(|index| SeatId::of(show_id, index)).collect()
     }
+}
+
+fn indexes(show_id: ShowId, seats: &[SeatId]) -> impl Iterator<Item = u32> {
+    seats.iter().filter_map(move |seat| seat.index_in(show_id))
+}
+
+const fn word(index: u32) -> usize {
+    (index / u64::BITS) as usize
+}
+
+const fn bit(index: u32) -> u64 {
+    1 << (index % u64::BITS)
 }
 
 impl SeatingPlan {

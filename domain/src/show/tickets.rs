@@ -9,8 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     CreatedShow, ShowError, ShowEvent, ShowStatus, TakeTickets, Taken, TicketLine, TicketType, Wanted,
+    bookings::Open, seating::SeatOwner,
 };
-use crate::{BookingId, SeatId, TicketTypeId};
+use crate::{BookingId, SeatId, TicketTypeId, UserId};
 
 /// Longest time from the first hold to the end of the last extension.
 const LONGEST_HOLD: TimeDelta = TimeDelta::hours(2);
@@ -34,7 +35,8 @@ impl Lapsing {
 impl CreatedShow {
     pub(super) fn take_tickets(&self, take: TakeTickets) -> Result<Vec<ShowEvent>, ShowError> {
         let TakeTickets { booking_id, attendee_id, wanted, at } = take;
-        if self.bookings.contains_key(&booking_id) {
+        let open = self.bookings.open_of(attendee_id);
+        if open.as_ref().is_some_and(|open| open.booking_id() == booking_id) {
             return Ok(vec![]);
         }
         self.on_sale(at)?;
@@ -44,9 +46,9 @@ impl CreatedShow {
             return Err(ShowError::LimitExceeded { max });
         }
         let mut lapsing = Lapsing::default();
-        if let Some(open) = self.open_booking_of.get(&attendee_id) {
-            let lapsed = self.lapsed(*open, at).ok_or(ShowError::AlreadyBooked { booking_id: *open })?;
-            lapsing.add(lapsed);
+        if let Some(open) = open {
+            let booking_id = open.booking_id();
+            lapsing.add(self.lapsed(booking_id, at).ok_or(ShowError::AlreadyBooked { booking_id })?);
         }
         self.free_seats(&seats, at, &mut lapsing)?;
         for line in &tickets {
@@ -66,10 +68,14 @@ impl CreatedShow {
     pub(super) fn extend_hold(
         &self,
         booking_id: BookingId,
+        attendee_id: UserId,
         at: DateTime<Utc>,
     ) -> Result<Vec<ShowEvent>, ShowError> {
-        let allocation = self.bookings.get(&booking_id).ok_or(ShowError::HoldExpired)?;
-        let hold = allocation.hold.ok_or(ShowError::NotHeld)?;
+        let open = self.bookings.open_of(attendee_id).filter(|open| open.booking_id() == booking_id);
+        let hold = match open.ok_or(ShowError::HoldExpired)? {
+            Open::Held(held) => held.hold,
+            Open::Sold(_) => return Err(ShowError::NotHeld),
+        };
         if hold.has_lapsed(at) {
             return Err(ShowError::HoldExpired);
         }
@@ -80,9 +86,14 @@ impl CreatedShow {
         Ok(vec![ShowEvent::HoldExtended { booking_id, held_until, at }])
     }
 
-    pub(super) fn release_tickets(&self, booking_id: BookingId, at: DateTime<Utc>) -> Vec<ShowEvent> {
-        let allocation = self.bookings.get(&booking_id);
-        allocation.map(|a| ShowEvent::TicketsReleased { taken: a.taken.clone(), at }).into_iter().collect()
+    pub(super) fn release_tickets(
+        &self,
+        booking_id: BookingId,
+        attendee_id: UserId,
+        at: DateTime<Utc>,
+    ) -> Vec<ShowEvent> {
+        let open = self.bookings.open_of(attendee_id).filter(|open| open.booking_id() == booking_id);
+        open.map(|open| ShowEvent::TicketsReleased { taken: open.taken(), at }).into_iter().collect()
     }
 
     pub(super) fn expire_holds(&self, limit: usize, at: DateTime<Utc>) -> Vec<ShowEvent> {
@@ -96,17 +107,12 @@ impl CreatedShow {
         if self.status != ShowStatus::Cancelled {
             return vec![];
         }
-        self.bookings
-            .values()
-            .take(limit)
-            .map(|allocation| ShowEvent::TicketsReleased { taken: allocation.taken.clone(), at })
-            .collect()
+        self.bookings.all().take(limit).map(|taken| ShowEvent::TicketsReleased { taken, at }).collect()
     }
 
     /// What lapsed holds took, in the order in which they lapsed.
     pub(super) fn lapsed_holds(&self, at: DateTime<Utc>) -> impl Iterator<Item = &Taken> {
-        let lapsed = self.holds.iter().take_while(move |(until, _)| *until <= at);
-        lapsed.filter_map(|(_, booking_id)| self.bookings.get(booking_id)).map(|allocation| &allocation.taken)
+        self.bookings.by_lapse().take_while(move |(until, _)| *until <= at).map(|(_, taken)| taken)
     }
 
     fn hold_length(&self) -> TimeDelta {
@@ -130,8 +136,7 @@ impl CreatedShow {
 
     /// What was taken, if it is a hold and has lapsed.
     fn lapsed(&self, booking_id: BookingId, at: DateTime<Utc>) -> Option<&Taken> {
-        let allocation = self.bookings.get(&booking_id)?;
-        allocation.hold.filter(|hold| hold.has_lapsed(at)).map(|_| &allocation.taken)
+        self.bookings.held(booking_id).filter(|held| held.hold.has_lapsed(at)).map(|held| &held.taken)
     }
 
     /// What is asked for, as lines at today's prices and seats.
@@ -180,10 +185,14 @@ impl CreatedShow {
     ) -> Result<(), ShowError> {
         let mut taken = Vec::new();
         for seat in seats {
-            let Some(owner) = self.owner_of(*seat) else { continue };
-            match self.lapsed(owner, at) {
-                Some(lapsed) => lapsing.add(lapsed),
-                None => taken.push(*seat),
+            let owner = seat.index_in(self.id).and_then(|index| self.seating.owner_of(index));
+            match owner {
+                None => {}
+                Some(SeatOwner::Buyer) => taken.push(*seat),
+                Some(SeatOwner::Hold(booking_id)) => match self.lapsed(booking_id, at) {
+                    Some(lapsed) => lapsing.add(lapsed),
+                    None => taken.push(*seat),
+                },
             }
         }
         if taken.is_empty() { Ok(()) } else { Err(ShowError::SeatTaken { seats: taken }) }

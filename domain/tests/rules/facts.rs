@@ -260,7 +260,7 @@ pub(crate) fn book_again(attendee_number: u128, number: u128, minutes: i64) -> S
 }
 
 pub(crate) fn release(number: u128) -> ShowCommand {
-    ShowCommand::ReleaseTickets { booking_id: booking(number), at: early() }
+    ShowCommand::ReleaseTickets { booking_id: booking(number), attendee_id: attendee(number), at: early() }
 }
 
 /// A change of nothing, to be filled in.

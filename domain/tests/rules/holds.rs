@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use domain::show::{ShowCommand, ShowDetails, ShowError, ShowEvent, Taken, Wanted};
 
 use crate::{
-    booking, early,
+    attendee, booking, early,
     facts::{
         Balcony, Stalls, Standing, book_again, book_at, book_tickets, changed, concert, created,
         created_with, details, folded, given, held, held_from, lapsed, offered, release, released, sold,
@@ -14,7 +14,11 @@ use crate::{
 };
 
 fn extend(number: u128, minutes: i64) -> ShowCommand {
-    ShowCommand::ExtendHold { booking_id: booking(number), at: minute(minutes) }
+    ShowCommand::ExtendHold {
+        booking_id: booking(number),
+        attendee_id: attendee(number),
+        at: minute(minutes),
+    }
 }
 
 fn extended(number: u128, minutes: i64, until: i64) -> ShowEvent {
@@ -225,7 +229,8 @@ fn a_lapsed_hold_counts_as_held_for_nobody() {
 
 #[test]
 fn a_lapsed_hold_that_nobody_noticed_can_still_be_given_back() {
-    let late = ShowCommand::ReleaseTickets { booking_id: booking(1), at: minute(60) };
+    let late =
+        ShowCommand::ReleaseTickets { booking_id: booking(1), attendee_id: attendee(1), at: minute(60) };
     let expected = ShowEvent::TicketsReleased { taken: one(1), at: minute(60) };
     given(vec![concert(1), held(one(1))]).when(late).then_expect_events(vec![expected]);
     given(vec![concert(1), held(one(1)), lapsed(60, one(1))]).when(release(1)).then_expect_events(vec![]);

@@ -10,6 +10,7 @@ mod seating_changes;
 mod seats;
 mod show_model;
 mod show_properties;
+mod snapshots;
 mod stored_events;
 mod texts;
 mod tickets;
@@ -41,8 +42,9 @@ fn host_id() -> UserId {
     UserId::new(Uuid::from_u128(2))
 }
 
+/// Some share a part of the show's bookings.
 fn attendee(number: u128) -> UserId {
-    UserId::new(Uuid::from_u128(1_000 + number))
+    UserId::new(Uuid::from_u128(((1_000 + number) << 8) + number % 3))
 }
 
 fn booking(number: u128) -> BookingId {

@@ -284,7 +284,7 @@ impl Model {
                 (self.status == ShowStatus::Cancelled).then_some(ShowError::Cancelled)
             }
             ShowCommand::TakeTickets(take) => self.refusal_of_taking(take),
-            ShowCommand::ExtendHold { booking_id, at } => match self.record(*booking_id) {
+            ShowCommand::ExtendHold { booking_id, at, .. } => match self.record(*booking_id) {
                 Some(record) if record.stands == Stands::Sold => Some(ShowError::NotHeld),
                 Some(record) if record.blocks(*at) => None,
                 Some(_) | None => Some(ShowError::HoldExpired),
@@ -396,7 +396,7 @@ impl Model {
             ShowCommand::Delete { .. } => prop_assert!(self.status == ShowStatus::Cancelled && self.deleted),
             ShowCommand::Change(change) => self.check_change(before, change)?,
             ShowCommand::TakeTickets(take) => self.check_taking(before, take)?,
-            ShowCommand::ExtendHold { booking_id, at } => {
+            ShowCommand::ExtendHold { booking_id, at, .. } => {
                 let stands = |model: &Self| model.record(*booking_id).map(|record| record.stands);
                 let (Some(Stands::Held { since, until }), Some(Stands::Held { until: now, .. })) =
                     (stands(before), stands(self))

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    BookingId, RowName, SeatId, SectionName, TicketTypeId, TicketTypeName,
+    BookingId, RowName, SeatId, SectionName, TicketTypeId, TicketTypeName, UserId,
     booking::{Booking, BookingCommand, BookingEvent, BookingStatus, PlaceBooking},
     show::{
-        ChangeShow, CreateShow, DetailsChange, OfferedTicketType, PlannedSection, Schedule, SeatingPlan,
-        Show, ShowCommand, ShowDetails, ShowError, ShowEvent, TakeTickets, Taken, TicketTypeChange, Wanted,
+        ChangeShow, CreateShow, DetailsChange, OfferedTicketType, Part, PlannedSection, Schedule,
+        SeatingPlan, Show, ShowCommand, ShowDetails, ShowError, ShowEvent, SoldTickets, TakeTickets, Taken,
+        TicketTypeChange, Wanted,
     },
 };
 use proptest::{prelude::*, sample::Index};
@@ -245,19 +246,25 @@ fn run(
     cut: Index,
 ) -> Result<(), TestCaseError> {
     let mut office = Office::open(draft, ticket_types, hall)?;
-    for Step { wait_seconds, ask } in steps {
+    let cut_at = cut.index(steps.len());
+    for (nth, Step { wait_seconds, ask }) in steps.into_iter().enumerate() {
+        if nth == cut_at {
+            office.loaded = Some(Loaded::from_snapshot_of(&office.show));
+        }
         office.now += TimeDelta::seconds(wait_seconds);
         office.ask(&ask)?;
         office.check_counts()?;
         office.check_what_is_free()?;
         office.check_bookings()?;
-        prop_assert_eq!(&stored(&office.show), &office.show, "a snapshot is the state");
     }
-    office.check_replay(cut)
+    office.check_loaded()?;
+    office.check_replay()
 }
 
 struct Office {
     show: Show,
+    /// The same show, from a snapshot of some moment and what came since.
+    loaded: Option<Loaded>,
     model: Model,
     now: DateTime<Utc>,
     /// The show's stream, and the state after each event.
@@ -297,6 +304,7 @@ impl Office {
             model: Model::of_new(&created)?,
             now: at,
             stream: vec![(created, show.clone())],
+            loaded: Some(Loaded::from_snapshot_of(&show)),
             show,
             bookings: BTreeMap::new(),
             placed: vec![],
@@ -307,6 +315,9 @@ impl Office {
     fn ask(&mut self, ask: &Ask) -> Result<(), TestCaseError> {
         let Some(command) = self.command(ask) else { return Ok(()) };
         let before = self.model.clone();
+        if let Some(loaded) = &mut self.loaded {
+            prop_assert_eq!(loaded.decide(&command), self.show.decide(command.clone()), "from a snapshot");
+        }
         let events = match (self.show.decide(command.clone()), self.model.refusal(&command)) {
             (Ok(events), None) => events,
             (Err(ShowError::DoesNotFit(_)), Some(ShowError::DoesNotFit(_))) => return Ok(()),
@@ -318,7 +329,15 @@ impl Office {
             }
         };
         for event in events {
-            self.show.evolve(event.clone());
+            for show in
+                [&mut self.show].into_iter().chain(self.loaded.as_mut().map(|loaded| &mut loaded.show))
+            {
+                let before = show.clone();
+                let undo = show.evolve_undoably(event.clone());
+                show.undo(undo);
+                prop_assert_eq!(&*show, &before, "{:?} can be undone", event);
+                show.evolve(event.clone());
+            }
             self.model.fold(&event)?;
             self.follow(&event)?;
             self.stream.push((event, self.show.clone()));
@@ -369,8 +388,14 @@ impl Office {
                 self.model.record(again.booking_id).filter(|record| record.is_open())?;
                 ShowCommand::TakeTickets(TakeTickets { at, ..again.clone() })
             }
-            Ask::Extend(which) => ShowCommand::ExtendHold { booking_id: self.booking(which)?, at },
-            Ask::Release(which) => ShowCommand::ReleaseTickets { booking_id: self.booking(which)?, at },
+            Ask::Extend(which) => {
+                let (booking_id, attendee_id) = self.booking(which)?;
+                ShowCommand::ExtendHold { booking_id, attendee_id, at }
+            }
+            Ask::Release(which) => {
+                let (booking_id, attendee_id) = self.booking(which)?;
+                ShowCommand::ReleaseTickets { booking_id, attendee_id, at }
+            }
             Ask::Expire { limit } => ShowCommand::ExpireHolds { limit: *limit, at },
             Ask::ReleaseCancelled { limit } => ShowCommand::ReleaseCancelled { limit: *limit, at },
             Ask::Publish => {
@@ -412,8 +437,9 @@ impl Office {
         (!self.placed.is_empty()).then(|| which.index(self.placed.len()))
     }
 
-    fn booking(&self, which: &Index) -> Option<BookingId> {
-        Some(self.placed[self.which(which)?].booking_id)
+    fn booking(&self, which: &Index) -> Option<(BookingId, UserId)> {
+        let placed = &self.placed[self.which(which)?];
+        Some((placed.booking_id, placed.attendee_id))
     }
 
     fn ticket_type(&self, pick: &TypePick) -> TicketTypeId {
@@ -530,30 +556,29 @@ impl Office {
             let has_tickets =
                 matches!(placed.status_at(self.now), BookingStatus::Held | BookingStatus::Confirmed);
             prop_assert_eq!(has_tickets, record.blocks(self.now));
-            let released = self.show.decide(ShowCommand::ReleaseTickets { booking_id, at: self.now });
+            let (attendee_id, at) = (placed.user_id, self.now);
+            let released = self.show.decide(ShowCommand::ReleaseTickets { booking_id, attendee_id, at });
             let expected = record.is_open().then_some(ShowEvent::TicketsReleased { taken, at: self.now });
             prop_assert_eq!(released, Ok(expected.into_iter().collect::<Vec<_>>()));
         }
         Ok(())
     }
 
-    /// The stored events, folded from nothing, give the same state at every prefix; from a snapshot at some prefix too.
-    fn check_replay(&self, cut: Index) -> Result<(), TestCaseError> {
+    /// What was loaded from a snapshot is the same once all of it is there.
+    fn check_loaded(&mut self) -> Result<(), TestCaseError> {
+        let Some(loaded) = &mut self.loaded else { return Ok(()) };
+        loaded.bring(loaded.show.missing_of(Part::all()));
+        prop_assert_eq!(&loaded.show, &self.show);
+        Ok(())
+    }
+
+    /// The stored events, folded from nothing, give the same state at every prefix.
+    fn check_replay(&self) -> Result<(), TestCaseError> {
         let mut refolded = Show::default();
-        let mut from_snapshot = None;
-        let cut = cut.index(self.stream.len());
         for (nth, (event, state)) in self.stream.iter().enumerate() {
-            let event = stored(event);
-            if let Some(show) = &mut from_snapshot {
-                Show::evolve(show, event.clone());
-            }
-            refolded.evolve(event);
+            refolded.evolve(stored(event));
             prop_assert_eq!(&refolded, state, "the prefix of {} events", nth + 1);
-            if nth == cut {
-                from_snapshot = Some(stored(state));
-            }
         }
-        prop_assert_eq!(from_snapshot.as_ref(), Some(&self.show));
         for (booking, stream) in self.bookings.values() {
             let mut refolded = Booking::default();
             stream.iter().for_each(|event| refolded.evolve(stored(event)));
@@ -561,6 +586,35 @@ impl Office {
             prop_assert_eq!(&stored(booking), booking, "a snapshot is the state");
         }
         Ok(())
+    }
+}
+
+/// A show that was loaded from a snapshot: parts come when a command needs them, as on the command side.
+struct Loaded {
+    show: Show,
+    parts: BTreeMap<Part, Vec<SoldTickets>>,
+}
+
+impl Loaded {
+    fn from_snapshot_of(show: &Show) -> Self {
+        let parts = Part::all().map(|part| (part, show.part(part).into_iter().map(stored).collect()));
+        Self { show: stored(show), parts: parts.collect() }
+    }
+
+    fn decide(&mut self, command: &ShowCommand) -> Result<Vec<ShowEvent>, ShowError> {
+        let missing = self.show.missing_parts(command);
+        if let Some(part) = missing.first() {
+            let refusal = self.show.decide(command.clone());
+            assert_eq!(refusal, Err(ShowError::PartMissing { part: *part }), "half of it decides nothing");
+        }
+        self.bring(missing);
+        self.show.decide(command.clone())
+    }
+
+    fn bring(&mut self, parts: BTreeSet<Part>) {
+        for part in parts {
+            self.show.bring(part, self.parts[&part].clone());
+        }
     }
 }
 

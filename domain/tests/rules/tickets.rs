@@ -7,7 +7,7 @@ use domain::{
 use uuid::Uuid;
 
 use crate::{
-    booking, early,
+    attendee, booking, early,
     facts::{
         Balcony, Stalls, Standing, book, book_again, book_at, book_seats, book_tickets, concert, created,
         created_with, details, draft, end, eur, folded, given, hall, held, lapsed, meetup, offered, release,
@@ -230,7 +230,7 @@ fn bookings_of_strangers_are_left_alone() {
     let unknown = BookingId::new(Uuid::from_u128(9));
     let show = folded(facts);
     let released = show
-        .decide(ShowCommand::ReleaseTickets { booking_id: unknown, at: early() })
+        .decide(ShowCommand::ReleaseTickets { booking_id: unknown, attendee_id: attendee(1), at: early() })
         .expect("no rule refuses it");
     assert_eq!(released, vec![]);
 }

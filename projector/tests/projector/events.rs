@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Databases, a_show,
-    stream::{Stream, eur, hall},
+    stream::{Stream, attendee_of, eur, hall},
 };
 
 const TABLES: [&str; 4] = ["events", "event_ticket_types", "event_holds", "events_applied"];
@@ -31,14 +31,20 @@ async fn the_rows_follow_general_admission_through_everything() {
     let lapsing = stream.take(Wanted::Quantities(vec![(balcony, 5)])).await;
     assert_eq!(stream.held_until(lapsing).await, [stream.now + TimeDelta::seconds(900)]);
     stream.now += TimeDelta::seconds(60);
-    stream.run(ShowCommand::ExtendHold { booking_id: held, at: stream.now }).await;
+    stream
+        .run(ShowCommand::ExtendHold { booking_id: held, attendee_id: attendee_of(held), at: stream.now })
+        .await;
     assert_eq!(stream.held_until(held).await, [stream.now + TimeDelta::seconds(900)]);
     assert_eq!(stream.sequences().await, (2, None, None), "tickets are no details");
 
     stream.now += TimeDelta::seconds(860);
     assert_eq!(stream.run(ShowCommand::ExpireHolds { limit: 10, at: stream.now }).await, 1);
-    stream.run(ShowCommand::ReleaseTickets { booking_id: sold, at: stream.now }).await;
-    stream.run(ShowCommand::ReleaseTickets { booking_id: held, at: stream.now }).await;
+    stream
+        .run(ShowCommand::ReleaseTickets { booking_id: sold, attendee_id: attendee_of(sold), at: stream.now })
+        .await;
+    stream
+        .run(ShowCommand::ReleaseTickets { booking_id: held, attendee_id: attendee_of(held), at: stream.now })
+        .await;
     let last = stream.take(Wanted::Quantities(vec![(balcony, 1)])).await;
 
     stream
@@ -93,9 +99,21 @@ async fn the_rows_follow_numbered_seats_through_everything() {
     let extended = stream.take(seats(&stream, &[4, 5])).await;
     let released = stream.take(seats(&stream, &[8])).await;
     stream.now += TimeDelta::seconds(60);
-    stream.run(ShowCommand::ExtendHold { booking_id: extended, at: stream.now }).await;
+    stream
+        .run(ShowCommand::ExtendHold {
+            booking_id: extended,
+            attendee_id: attendee_of(extended),
+            at: stream.now,
+        })
+        .await;
     assert_eq!(stream.held_until(extended).await, [stream.now + TimeDelta::seconds(900)]);
-    stream.run(ShowCommand::ReleaseTickets { booking_id: released, at: stream.now }).await;
+    stream
+        .run(ShowCommand::ReleaseTickets {
+            booking_id: released,
+            attendee_id: attendee_of(released),
+            at: stream.now,
+        })
+        .await;
     stream.now += TimeDelta::seconds(870);
     // Whoever takes one of its seats makes the lapsed hold visible.
     let taker = stream.take(seats(&stream, &[1, 2])).await;

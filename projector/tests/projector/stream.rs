@@ -67,7 +67,7 @@ impl<'a> Stream<'a> {
 
     pub(crate) async fn take(&mut self, wanted: Wanted) -> BookingId {
         let booking_id = BookingId::new(Uuid::now_v7());
-        let attendee_id = UserId::new(Uuid::now_v7());
+        let attendee_id = attendee_of(booking_id);
         self.run(ShowCommand::TakeTickets(TakeTickets { booking_id, attendee_id, wanted, at: self.now }))
             .await;
         booking_id
@@ -192,4 +192,9 @@ pub(crate) fn hall(rows: u32, seats: u32, amount: i64) -> SeatingPlan {
         ticket_type_id: TicketTypeId::new(Uuid::now_v7()),
         rows: (0..rows).map(|row| (RowName::parse(&format!("R{row}")).unwrap(), seats)).collect(),
     }])
+}
+
+/// Every booking here is another attendee's.
+pub(crate) fn attendee_of(booking_id: BookingId) -> UserId {
+    UserId::new(booking_id.uuid())
 }

@@ -120,13 +120,18 @@ impl<'a> Staged<'a> {
 
     async fn take(&mut self, wanted: Wanted, at: DateTime<Utc>) -> BookingId {
         let booking_id = BookingId::new(Uuid::now_v7());
-        let attendee_id = UserId::new(Uuid::now_v7());
+        let attendee_id = attendee_of(booking_id);
         self.run(ShowCommand::TakeTickets(TakeTickets { booking_id, attendee_id, wanted, at })).await;
         booking_id
     }
 
     pub(crate) async fn release(&mut self, booking_id: BookingId) {
-        self.run(ShowCommand::ReleaseTickets { booking_id, at: Utc::now() }).await;
+        self.run(ShowCommand::ReleaseTickets {
+            booking_id,
+            attendee_id: attendee_of(booking_id),
+            at: Utc::now(),
+        })
+        .await;
     }
 
     /// Another title, and other seats if these are given.
@@ -181,4 +186,9 @@ pub(crate) fn hall(rows: u32, seats: u32) -> SeatingPlan {
         ticket_type_id: TicketTypeId::new(Uuid::now_v7()),
         rows: (0..rows).map(|row| (RowName::parse(&format!("R{row}")).unwrap(), seats)).collect(),
     }])
+}
+
+/// Every booking here is another attendee's.
+pub(crate) fn attendee_of(booking_id: BookingId) -> UserId {
+    UserId::new(booking_id.uuid())
 }

@@ -1,0 +1,242 @@
+//! A show as a writer knows it: what is committed, and on top of it what was decided and may yet come to nothing.
+//!
+//! It begins with a snapshot, where there is one, and follows the stream from there. What the snapshot keeps in parts
+//! is brought when a command needs it. A snapshot is kept from time to time, and when the writer goes to rest.
+
+use std::{collections::BTreeSet, error::Error};
+
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
+use domain::{
+    ShowId,
+    show::{CreatedShow, FOLD_VERSION, Part, Show, ShowCommand, ShowError, ShowEvent, SoldTickets, Undo},
+};
+use event_store::{AppendError, EventStore, Snapshot, SnapshotPart, StreamId, StreamPosition};
+use tokio::task::JoinHandle;
+
+/// Most events that are read at once.
+const MAX_READ: u32 = 5_000;
+/// A busy show's snapshot is kept anew after so many events, or after a share of its bookings: keeping it costs as much.
+const SNAPSHOT_EVERY: usize = 1_000;
+const SNAPSHOT_SHARE: usize = 2;
+/// A writer that goes to rest keeps one after so many; fewer are read quickly.
+const SNAPSHOT_AT_REST: usize = 100;
+
+/// The fold of a show's stream.
+pub(crate) struct ShowState {
+    store: EventStore,
+    stream: StreamId,
+    show: Show,
+    sequence: i64,
+    /// How to take back what is not committed, the newest last.
+    undos: Vec<Undo>,
+    kept: Kept,
+}
+
+/// What is known of the snapshot in the database.
+#[derive(Default)]
+struct Kept {
+    /// Where the parts that are not here come from, and what the next one is based on.
+    sequence: Option<i64>,
+    /// Parts that are others now.
+    changed: BTreeSet<Part>,
+    /// Where the stream stood when it was last tried to keep one.
+    tried: i64,
+    keeping: Option<Keeping>,
+}
+
+/// A snapshot on its way to the database.
+struct Keeping {
+    sequence: i64,
+    changed: BTreeSet<Part>,
+    done: JoinHandle<Result<bool, sqlx::Error>>,
+}
+
+impl ShowState {
+    pub(crate) fn new(store: EventStore, show_id: ShowId) -> Self {
+        let stream = StreamId::new(Show::TYPE, show_id);
+        Self { store, stream, show: Show::default(), sequence: 0, undos: vec![], kept: Kept::default() }
+    }
+
+    pub(crate) fn created(&self) -> Option<&CreatedShow> {
+        self.show.created()
+    }
+
+    pub(crate) fn position(&self) -> StreamPosition {
+        StreamPosition { stream: self.stream.clone(), sequence: self.sequence }
+    }
+
+    /// Reads what was committed since; answers with the time, which never runs backwards in a stream.
+    pub(crate) async fn read_on(&mut self) -> Result<DateTime<Utc>, AppendError> {
+        if self.sequence == 0 {
+            self.load_snapshot().await?;
+        }
+        loop {
+            let read = self.store.read_on(&self.position(), MAX_READ).await?;
+            for event in &read.events {
+                let decoded = event.decode().map_err(malformed)?;
+                self.fold(decoded);
+                self.undos.clear();
+            }
+            if read.events.len() < MAX_READ as usize {
+                return Ok(self.created().map_or(read.now, |show| read.now.max(show.last_at)));
+            }
+        }
+    }
+
+    /// Brings what the commands need and is not here.
+    pub(crate) async fn bring_for(&mut self, commands: &[ShowCommand]) -> Result<(), AppendError> {
+        let missing = commands.iter().flat_map(|command| self.show.missing_parts(command)).collect();
+        self.bring(missing).await
+    }
+
+    async fn bring(&mut self, missing: BTreeSet<Part>) -> Result<(), AppendError> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.settle().await;
+        let Some(sequence) = self.kept.sequence else { return Ok(()) };
+        let numbers = missing.iter().map(|part| part.number());
+        let parts = self.store.snapshot_parts(&self.stream, FOLD_VERSION, sequence, numbers).await?;
+        let Some(parts) = parts else {
+            // Somebody has kept a newer one: all begins anew.
+            self.forget();
+            return Err(AppendError::Conflict);
+        };
+        for SnapshotPart { number, body } in parts {
+            let sold: Vec<SoldTickets> = postcard::from_bytes(&body).map_err(malformed)?;
+            self.show.bring(Part::from(number), sold);
+        }
+        // Those that nobody has written are empty.
+        self.show.missing_of(missing).into_iter().for_each(|part| self.show.bring(part, vec![]));
+        Ok(())
+    }
+
+    /// What the command leads to; it is folded in.
+    ///
+    /// # Errors
+    /// A rule refuses it.
+    pub(crate) fn decide(&mut self, command: ShowCommand) -> Result<Vec<ShowEvent>, ShowError> {
+        let events = self.show.decide(command)?;
+        events.iter().for_each(|event| self.fold(event.clone()));
+        Ok(events)
+    }
+
+    fn fold(&mut self, event: ShowEvent) {
+        if let ShowEvent::TicketsSold { taken, .. } | ShowEvent::TicketsReleased { taken, .. } = &event {
+            self.kept.changed.insert(Part::of(taken.attendee_id));
+        }
+        self.undos.push(self.show.evolve_undoably(event));
+        self.sequence += 1;
+    }
+
+    /// What was decided is stored.
+    pub(crate) fn committed(&mut self) {
+        self.undos.clear();
+    }
+
+    /// What was decided is not stored.
+    pub(crate) fn roll_back(&mut self) {
+        for undo in std::mem::take(&mut self.undos).into_iter().rev() {
+            self.show.undo(undo);
+            self.sequence -= 1;
+        }
+    }
+
+    /// Begins anew.
+    pub(crate) fn forget(&mut self) {
+        *self = Self {
+            store: self.store.clone(),
+            stream: self.stream.clone(),
+            show: Show::default(),
+            sequence: 0,
+            undos: vec![],
+            kept: Kept::default(),
+        };
+    }
+
+    // Snapshots.
+
+    async fn load_snapshot(&mut self) -> Result<(), AppendError> {
+        let Some(snapshot) = self.store.snapshot(&self.stream, FOLD_VERSION).await? else { return Ok(()) };
+        self.show = serde_json::from_slice(&snapshot.head).map_err(malformed)?;
+        self.sequence = snapshot.sequence;
+        self.kept = Kept { sequence: Some(snapshot.sequence), tried: snapshot.sequence, ..Kept::default() };
+        Ok(())
+    }
+
+    /// Keeps a snapshot if it is time; the writer goes on meanwhile.
+    pub(crate) async fn keep_if_due(&mut self) {
+        let bookings = self.created().map_or(0, CreatedShow::open_bookings);
+        let is_under_way = self.kept.keeping.as_ref().is_some_and(|keeping| !keeping.done.is_finished());
+        if !is_under_way && self.since_tried() >= SNAPSHOT_EVERY.max(bookings / SNAPSHOT_SHARE) {
+            self.begin_to_keep().await;
+        }
+    }
+
+    /// Keeps a snapshot, if there is something to keep, before all of it leaves memory.
+    pub(crate) async fn keep_at_rest(&mut self) {
+        self.settle().await;
+        if self.since_tried() >= SNAPSHOT_AT_REST {
+            self.begin_to_keep().await;
+            self.settle().await;
+        }
+    }
+
+    fn since_tried(&self) -> usize {
+        usize::try_from(self.sequence - self.kept.tried).unwrap_or_default()
+    }
+
+    async fn begin_to_keep(&mut self) {
+        self.settle().await;
+        self.kept.tried = self.sequence;
+        let missing = self.show.missing_of(self.kept.changed.iter().copied());
+        if let Err(error) = self.bring(missing).await {
+            let error = &error as &dyn Error;
+            return tracing::warn!(error, stream = %self.stream, "a snapshot could not be kept");
+        }
+        let changed = std::mem::take(&mut self.kept.changed);
+        let based_on = self.kept.sequence;
+        let encoded = match based_on {
+            Some(_) => self.encoded(changed.iter().copied()),
+            None => self.encoded(Part::all().filter(|part| !self.show.part(*part).is_empty())),
+        };
+        let (head, parts) = encoded;
+        let (store, stream, sequence) = (self.store.clone(), self.stream.clone(), self.sequence);
+        let done = tokio::spawn(async move {
+            let snapshot = Snapshot { sequence, head };
+            store.keep_snapshot(&stream, FOLD_VERSION, based_on, &snapshot, &parts).await
+        });
+        self.kept.keeping = Some(Keeping { sequence, changed, done });
+    }
+
+    fn encoded(&self, parts: impl Iterator<Item = Part>) -> (Vec<u8>, Vec<SnapshotPart>) {
+        let head = serde_json::to_vec(&self.show).expect("a show is plain data with string keys");
+        let part = |part: Part| SnapshotPart {
+            number: part.number(),
+            body: postcard::to_stdvec(&self.show.part(part)).expect("tickets are plain data"),
+        };
+        (head, parts.map(part).collect())
+    }
+
+    /// Waits for the one on its way, if there is one, and notes what became of it.
+    async fn settle(&mut self) {
+        let Some(keeping) = self.kept.keeping.take() else { return };
+        match keeping.done.await {
+            Ok(Ok(true)) => self.kept.sequence = Some(keeping.sequence),
+            // Somebody else has kept a newer one, or that on which this was based is gone.
+            Ok(Ok(false)) if self.show.is_whole() => self.kept.sequence = None,
+            Ok(Ok(false)) => self.forget(),
+            Ok(Err(error)) => {
+                let error = &error as &dyn Error;
+                tracing::warn!(error, stream = %self.stream, "a snapshot could not be kept");
+                self.kept.changed.extend(keeping.changed);
+            }
+            Err(_) => self.kept.changed.extend(keeping.changed),
+        }
+    }
+}
+
+fn malformed(error: impl Error + Send + Sync + 'static) -> AppendError {
+    sqlx::Error::Decode(error.into()).into()
+}
