@@ -11,6 +11,7 @@
 
 mod accounts;
 mod answers;
+mod appends;
 mod callers;
 mod client_address;
 mod commands;

@@ -5,13 +5,18 @@ use std::sync::{Arc, LazyLock};
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use domain::Invalid;
+use platform::Problem;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
+
+use crate::refusals;
 
 /// Fewest characters of a password.
 const MIN_CHARS: usize = 8;
 /// Most characters of a password.
 const MAX_CHARS: usize = 128;
+/// Most passwords that wait for a core; more are told to come back.
+const MAX_WAITING: usize = 256;
 
 /// A password that may be set.
 ///
@@ -27,7 +32,11 @@ pub(crate) fn parse(password: SecretString) -> Result<SecretString, Invalid> {
 
 /// Hashes and verifies.
 #[derive(Debug, Clone)]
-pub struct Passwords(Arc<Semaphore>);
+pub struct Passwords {
+    running: Arc<Semaphore>,
+    /// Those that run, too.
+    waiting: Arc<Semaphore>,
+}
 
 /// What unknown accounts are verified against, so that they take as long as known ones.
 static NOBODYS_HASH: LazyLock<String> = LazyLock::new(|| hash_now(&SecretString::from("nobody's")));
@@ -43,17 +52,27 @@ impl Passwords {
     #[must_use]
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Semaphore::new(cores)))
+        Self::at_once(cores, MAX_WAITING)
     }
 
-    pub(crate) async fn hash(&self, password: SecretString) -> String {
+    fn at_once(running: usize, waiting: usize) -> Self {
+        let waiting = Arc::new(Semaphore::new(running + waiting));
+        Self { running: Arc::new(Semaphore::new(running)), waiting }
+    }
+
+    /// # Errors
+    /// 503 `busy`: too many wait.
+    pub(crate) async fn hash(&self, password: SecretString) -> Result<String, Problem> {
         self.off_the_async_threads(move || hash_now(&password)).await
     }
 
     /// Whether the password is the one. Takes as long when there is no hash.
-    pub(crate) async fn verify(&self, password: SecretString, hash: Option<String>) -> bool {
+    ///
+    /// # Errors
+    /// 503 `busy`: too many wait.
+    pub(crate) async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<bool, Problem> {
         if password.expose_secret().chars().count() > MAX_CHARS {
-            return false;
+            return Ok(false);
         }
         self.off_the_async_threads(move || {
             let known = hash.is_some();
@@ -64,14 +83,18 @@ impl Passwords {
         .await
     }
 
-    async fn off_the_async_threads<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let permit = self.0.clone().acquire_owned().await.expect("the semaphore is never closed");
+    async fn off_the_async_threads<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| refusals::too_many_passwords())?;
+        let permit = self.running.clone().acquire_owned().await.expect("the semaphore is never closed");
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(permit);
             done
         });
-        done.await.expect("hashing does not panic")
+        Ok(done.await.expect("hashing does not panic"))
     }
 }
 
@@ -89,10 +112,22 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_verifies() {
         let passwords = Passwords::new();
-        let hash = passwords.hash(SecretString::from("correct horse")).await;
+        let hash = passwords.hash(SecretString::from("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$"));
-        assert!(passwords.verify(SecretString::from("correct horse"), Some(hash.clone())).await);
-        assert!(!passwords.verify(SecretString::from("battery staple"), Some(hash)).await);
-        assert!(!passwords.verify(SecretString::from("nobody's"), None).await);
+        let verify =
+            async |password, hash| passwords.verify(SecretString::from(password), hash).await.unwrap();
+        assert!(verify("correct horse", Some(hash.clone())).await);
+        assert!(!verify("battery staple", Some(hash)).await);
+        assert!(!verify("nobody's", None).await);
+    }
+
+    #[tokio::test]
+    async fn who_finds_too_many_waiting_is_told_to_come_back() {
+        let passwords = Passwords::at_once(1, 1);
+        let hash = || passwords.hash(SecretString::from("correct horse"));
+        let (one, two, three) = tokio::join!(hash(), hash(), hash());
+        assert!(one.is_ok() && two.is_ok());
+        assert_eq!(three.unwrap_err().code(), "busy");
+        assert!(hash().await.is_ok());
     }
 }

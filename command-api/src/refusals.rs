@@ -109,6 +109,14 @@ pub(crate) fn user(error: UserError) -> Problem {
     }
 }
 
+pub(crate) fn too_many_passwords() -> Problem {
+    Problem::unavailable(
+        "busy",
+        "Too many people sign in or register at this moment. Please try again.",
+        RETRY_AFTER_SECONDS,
+    )
+}
+
 pub(crate) fn email_taken() -> Problem {
     Problem::conflict("email-taken", "There is an account with this e-mail address.")
 }
@@ -152,7 +160,7 @@ pub(crate) fn read(error: &ReadError) -> Problem {
 
 pub(crate) fn append(error: &AppendError) -> NotDone {
     NotDone::Problem(match error {
-        AppendError::Conflict => Problem::unavailable(
+        AppendError::Conflict { .. } => Problem::unavailable(
             "busy",
             "This is being changed by others at this moment. Please try again.",
             RETRY_AFTER_SECONDS,

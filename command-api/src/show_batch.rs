@@ -1,7 +1,8 @@
 //! The writer of one show's stream: decides a batch of orders and appends what they lead to, in one transaction.
 //!
-//! Every answer rests on committed state. The tail of the stream is read after the orders arrived and before any of
-//! them is refused, so that a refusal never rests on what this process believed before. Answers, refusals too, go out
+//! Every answer rests on committed state. What the show agrees to is stored at the sequence that it was decided on, or
+//! not at all. Before anything is refused, the tail of the stream is read, after the orders arrived, and all of them are
+//! decided again, so that a refusal never rests on what this process believed before. Answers, refusals too, go out
 //! after the append: a refusal may rest on a neighbour's ticket. When the append loses against another process, what
 //! was decided is taken back, the stream is read on, and all is decided again.
 
@@ -23,8 +24,8 @@ use event_store::{
 };
 
 use crate::{
-    accounts::StillThere,
     answers,
+    appends::Appends,
     show_state::ShowState,
     show_writers::{Done, HostOrder, OrderError, Reply, ShowOrder, Subject, Waiting},
 };
@@ -43,6 +44,7 @@ struct Folded<A> {
 
 pub(crate) struct ShowWriter {
     store: EventStore,
+    appends: Appends,
     show_id: ShowId,
     show: ShowState,
 }
@@ -57,9 +59,9 @@ struct Decided {
 }
 
 impl ShowWriter {
-    pub(crate) fn new(store: EventStore, show_id: ShowId) -> Self {
+    pub(crate) fn new(store: EventStore, appends: Appends, show_id: ShowId) -> Self {
         let show = ShowState::new(store.clone(), show_id);
-        Self { store, show_id, show }
+        Self { store, appends, show_id, show }
     }
 
     /// Whether there is no such show; then there is nothing worth keeping in memory.
@@ -100,12 +102,14 @@ impl ShowWriter {
                         waiting.actor.is_some_and(|actor| gone.contains(&actor.uuid()))
                     });
                 }
-                Err(AppendError::Conflict) if attempt < MAX_ATTEMPTS => {
+                Err(AppendError::Conflict { .. }) if attempt < MAX_ATTEMPTS => {
+                    self.show.is_behind();
                     attempt += 1;
                     tokio::time::sleep(pause(attempt)).await;
                 }
                 // Nothing was appended: there was never a moment without somebody else's append.
-                Err(AppendError::Conflict) => {
+                Err(AppendError::Conflict { .. }) => {
+                    self.show.is_behind();
                     refuse(&mut batch, &OrderError::Busy, |_| true);
                     return false;
                 }
@@ -146,9 +150,8 @@ impl ShowWriter {
         if appends.is_empty() {
             return (replies, Ok(()));
         }
-        let actors = StillThere::new(batch.iter().filter_map(|waiting| waiting.actor));
-        let result = self.store.append_with(&appends, &actors).await;
-        (replies, result)
+        let actors = batch.iter().filter_map(|waiting| waiting.actor).collect();
+        (replies, self.appends.append(appends, actors).await)
     }
 
     /// What the show decides on each order, in turn; and the streams of the bookings that must follow.
@@ -156,15 +159,36 @@ impl ShowWriter {
         &mut self,
         batch: &[Waiting],
     ) -> Result<(DateTime<Utc>, Vec<Result<Decided, OrderError>>, Bookings), AppendError> {
-        let now = self.show.read_on().await?;
-        let commands: Vec<_> = batch.iter().map(|waiting| waiting.order.command(now)).collect();
-        self.show.bring_for(&commands).await?;
-        let orders = batch.iter().map(|waiting| &waiting.order).zip(commands);
-        let decisions: Vec<_> = orders.map(|(order, command)| self.decide_one(order, command)).collect();
+        let mut decided = None;
+        if let Some(now) = self.show.recent_time() {
+            let decisions = self.decide_at(batch, now).await?;
+            // What the show agrees to, the append checks. What it refuses, or thinks is done, nobody would.
+            let all_agreed = decisions.iter().all(|d| d.as_ref().is_ok_and(|d| !d.of_show.is_empty()));
+            decided = all_agreed.then_some((now, decisions));
+        }
+        let (now, decisions) = match decided {
+            Some(decided) => decided,
+            None => {
+                self.show.roll_back();
+                let now = self.show.read_on().await?;
+                (now, self.decide_at(batch, now).await?)
+            }
+        };
         let of_show = decisions.iter().flatten().flat_map(|decided| &decided.of_show);
         let mut wanted: BTreeSet<BookingId> = of_show.filter_map(booking_that_follows).collect();
         wanted.extend(batch.iter().filter_map(|waiting| waiting.order.known_booking()));
         Ok((now, decisions, self.read_bookings(&wanted).await?))
+    }
+
+    async fn decide_at(
+        &mut self,
+        batch: &[Waiting],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Result<Decided, OrderError>>, AppendError> {
+        let commands: Vec<_> = batch.iter().map(|waiting| waiting.order.command(now)).collect();
+        self.show.bring_for(&commands).await?;
+        let orders = batch.iter().map(|waiting| &waiting.order).zip(commands);
+        Ok(orders.map(|(order, command)| self.decide_one(order, command)).collect())
     }
 
     async fn read_bookings(&self, wanted: &BTreeSet<BookingId>) -> Result<Bookings, AppendError> {

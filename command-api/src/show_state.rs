@@ -3,7 +3,11 @@
 //! It begins with a snapshot, where there is one, and follows the stream from there. What the snapshot keeps in parts
 //! is brought when a command needs it. A snapshot is kept from time to time, and when the writer goes to rest.
 
-use std::{collections::BTreeSet, error::Error};
+use std::{
+    collections::BTreeSet,
+    error::Error,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
@@ -16,6 +20,8 @@ use tokio::task::JoinHandle;
 
 /// Most events that are read at once.
 const MAX_READ: u32 = 5_000;
+/// So long the database's time is taken further by this process's clock, which counts but is never asked for the time.
+const RECENT: Duration = Duration::from_secs(1);
 /// A busy show's snapshot is kept anew after so many events, or after a share of its bookings: keeping it costs as much.
 const SNAPSHOT_EVERY: usize = 1_000;
 const SNAPSHOT_SHARE: usize = 2;
@@ -28,6 +34,8 @@ pub(crate) struct ShowState {
     stream: StreamId,
     show: Show,
     sequence: i64,
+    /// The time when the stream was last read: the database's, and this process's.
+    read_at: Option<(DateTime<Utc>, Instant)>,
     /// How to take back what is not committed, the newest last.
     undos: Vec<Undo>,
     kept: Kept,
@@ -55,7 +63,15 @@ struct Keeping {
 impl ShowState {
     pub(crate) fn new(store: EventStore, show_id: ShowId) -> Self {
         let stream = StreamId::new(Show::TYPE, show_id);
-        Self { store, stream, show: Show::default(), sequence: 0, undos: vec![], kept: Kept::default() }
+        Self {
+            store,
+            stream,
+            show: Show::default(),
+            sequence: 0,
+            read_at: None,
+            undos: vec![],
+            kept: Kept::default(),
+        }
     }
 
     pub(crate) fn created(&self) -> Option<&CreatedShow> {
@@ -66,7 +82,7 @@ impl ShowState {
         StreamPosition { stream: self.stream.clone(), sequence: self.sequence }
     }
 
-    /// Reads what was committed since; answers with the time, which never runs backwards in a stream.
+    /// Reads what was committed since; answers with the database's time.
     pub(crate) async fn read_on(&mut self) -> Result<DateTime<Utc>, AppendError> {
         if self.sequence == 0 {
             self.load_snapshot().await?;
@@ -79,9 +95,26 @@ impl ShowState {
                 self.undos.clear();
             }
             if read.events.len() < MAX_READ as usize {
-                return Ok(self.created().map_or(read.now, |show| read.now.max(show.last_at)));
+                self.read_at = Some((read.now, Instant::now()));
+                return Ok(self.not_before_the_last(read.now));
             }
         }
+    }
+
+    /// The database's time, if it was read a moment ago.
+    pub(crate) fn recent_time(&self) -> Option<DateTime<Utc>> {
+        let (read, at) = self.read_at.filter(|(_, at)| at.elapsed() < RECENT)?;
+        Some(self.not_before_the_last(read + at.elapsed()))
+    }
+
+    /// Time never runs backwards in a stream.
+    fn not_before_the_last(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.created().map_or(now, |show| now.max(show.last_at))
+    }
+
+    /// The stream has gone on; it is read before anything is decided.
+    pub(crate) fn is_behind(&mut self) {
+        self.read_at = None;
     }
 
     /// Brings what the commands need and is not here.
@@ -101,7 +134,7 @@ impl ShowState {
         let Some(parts) = parts else {
             // Somebody has kept a newer one: all begins anew.
             self.forget();
-            return Err(AppendError::Conflict);
+            return Err(AppendError::Conflict { stream: Some(self.stream.clone()) });
         };
         for SnapshotPart { number, body } in parts {
             let sold: Vec<SoldTickets> = postcard::from_bytes(&body).map_err(malformed)?;
@@ -150,6 +183,7 @@ impl ShowState {
             stream: self.stream.clone(),
             show: Show::default(),
             sequence: 0,
+            read_at: None,
             undos: vec![],
             kept: Kept::default(),
         };

@@ -19,7 +19,7 @@ use event_store::{CommandContext, EventStore, StreamPosition};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use crate::show_batch::ShowWriter;
+use crate::{appends::Appends, show_batch::ShowWriter};
 
 /// Most orders that wait for one show; more are told to come back.
 const MAX_WAITING: usize = 4_096;
@@ -154,15 +154,17 @@ pub(crate) struct Waiting {
 #[derive(Debug, Clone)]
 pub struct ShowWriters {
     store: EventStore,
+    appends: Appends,
     mailboxes: Arc<Mutex<HashMap<ShowId, mpsc::Sender<Waiting>>>>,
     tasks: TaskTracker,
 }
 
 impl ShowWriters {
-    /// No writer yet; they come with the orders.
+    /// No writer yet; they come with the orders. Must be called inside a Tokio runtime.
     #[must_use]
     pub fn new(store: EventStore) -> Self {
-        Self { store, mailboxes: Arc::default(), tasks: TaskTracker::new() }
+        let appends = Appends::to(&store);
+        Self { store, appends, mailboxes: Arc::default(), tasks: TaskTracker::new() }
     }
 
     /// Puts an order into the show's mailbox and waits for what becomes of it. The answer rests on committed state.
@@ -215,7 +217,7 @@ impl ShowWriters {
     }
 
     async fn run(self, show_id: ShowId, mut mailbox: mpsc::Receiver<Waiting>) {
-        let mut writer = ShowWriter::new(self.store.clone(), show_id);
+        let mut writer = ShowWriter::new(self.store.clone(), self.appends.clone(), show_id);
         let mut batch = Vec::new();
         loop {
             let taken = tokio::time::timeout(IDLE, mailbox.recv_many(&mut batch, MAX_BATCH)).await;

@@ -2,9 +2,9 @@
 //!
 //! The primary key of `events` is what keeps a stream from forking: whoever appends at a sequence that exists loses.
 
-use std::collections::BTreeSet;
+use std::{borrow::Borrow, collections::BTreeSet};
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, postgres::PgDatabaseError};
 
 use uuid::Uuid;
 
@@ -50,7 +50,10 @@ impl Append {
 pub enum AppendError {
     /// A stream has gone on since the decision: read it again and decide again.
     #[error("a stream has gone on since the decision")]
-    Conflict,
+    Conflict {
+        /// One of those that have, if the database says which.
+        stream: Option<StreamId>,
+    },
     /// These commands have taken effect before.
     #[error("{} commands took effect before", .0.len())]
     Repeated(BTreeSet<CommandId>),
@@ -72,7 +75,7 @@ impl EventStore {
     ///
     /// # Errors
     /// See [`AppendError`]; nothing was appended then, save where it says so.
-    pub async fn append(&self, appends: &[Append]) -> Result<(), AppendError> {
+    pub async fn append(&self, appends: &[impl Borrow<Append> + Sync]) -> Result<(), AppendError> {
         self.append_with(appends, &NoCompanion).await
     }
 
@@ -82,7 +85,7 @@ impl EventStore {
     /// See [`AppendError`]; nothing was appended then, save where it says so.
     pub async fn append_with(
         &self,
-        appends: &[Append],
+        appends: &[impl Borrow<Append> + Sync],
         companion: &dyn Companion,
     ) -> Result<(), AppendError> {
         let mut tx = self.pool.begin().await?;
@@ -102,7 +105,13 @@ impl EventStore {
     ///
     /// # Errors
     /// See [`AppendError`]; the transaction is to be rolled back.
-    pub async fn append_in_tx(&self, tx: &mut PgConnection, appends: &[Append]) -> Result<(), AppendError> {
+    pub async fn append_in_tx(
+        &self,
+        tx: &mut PgConnection,
+        appends: &[impl Borrow<Append> + Sync],
+    ) -> Result<(), AppendError> {
+        let appends: Vec<&Append> = appends.iter().map(Borrow::borrow).collect();
+        let appends = appends.as_slice();
         self.insert_events_in_tx(tx, appends).await?;
         let new: Vec<_> = appends
             .iter()
@@ -121,7 +130,7 @@ impl EventStore {
     async fn insert_events_in_tx(
         &self,
         tx: &mut PgConnection,
-        appends: &[Append],
+        appends: &[&Append],
     ) -> Result<(), AppendError> {
         let mut streams: Vec<&StreamAppend> = appends.iter().flat_map(|a| &a.streams).collect();
         // Stable: several appends to one stream keep their order.
@@ -196,7 +205,17 @@ impl<'a> Rows<'a> {
 
 fn conflict_or_failure(error: sqlx::Error) -> AppendError {
     match error.as_database_error().and_then(|e| e.constraint()) {
-        Some(STREAM_KEY) => AppendError::Conflict,
+        Some(STREAM_KEY) => AppendError::Conflict { stream: conflicting_stream(&error) },
         _ => AppendError::Database(error),
     }
+}
+
+/// PostgreSQL says: `Key (aggregate_type, aggregate_id, sequence)=(event, 0193…, 7) already exists.`, in its language.
+fn conflicting_stream(error: &sqlx::Error) -> Option<StreamId> {
+    let detail = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?.detail()?;
+    let (_, values) = detail.split_once(")=(")?;
+    let (key, _) = values.rsplit_once(')')?;
+    let (stream, _) = key.rsplit_once(", ")?;
+    let (kind, id) = stream.split_once(", ")?;
+    Some(StreamId::new(kind, id))
 }

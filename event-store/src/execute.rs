@@ -102,7 +102,9 @@ impl EventStore {
             match (result, outcome) {
                 (Ok(()), Outcome::Done(executed)) => return Ok(executed),
                 (Err(AggregateError::UserError(refusal)), _) => return Err(ExecuteError::Refused(refusal)),
-                (_, Outcome::AppendFailed(AppendError::Conflict)) if attempt < MAX_ATTEMPTS => attempt += 1,
+                (_, Outcome::AppendFailed(AppendError::Conflict { .. })) if attempt < MAX_ATTEMPTS => {
+                    attempt += 1
+                }
                 (_, Outcome::AppendFailed(error)) => return Err(ExecuteError::Append(error)),
                 (_, Outcome::ReadFailed(error)) => return Err(ExecuteError::Read(error)),
                 (_, Outcome::Pending) | (Err(_), Outcome::Done(_)) => {

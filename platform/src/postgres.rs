@@ -6,13 +6,16 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
 
 use crate::health::Check;
 
 /// How long a request waits for a free connection before it fails.
 pub const ACQUIRE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A connection that was idle for so long is asked whether it still works before it is used.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// How long one statement of a read-only pool may run before the server ends it.
 pub const READ_STATEMENT_DEADLINE: Duration = Duration::from_secs(30);
@@ -80,6 +83,16 @@ pub async fn connect(url: &SecretString, options: PoolOptions) -> Result<PgPool,
     PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(ACQUIRE_DEADLINE)
+        // A connection that was in use a moment ago need not be asked whether it still works.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for >= TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(settings)
         .await
         .map_err(ConnectError::Connect)

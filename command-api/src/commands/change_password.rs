@@ -66,7 +66,7 @@ pub(crate) async fn change_password(
     let scope = Scope { caller: &member.id.to_string(), route: "POST /auth/password" };
     let first = |receipt| async {
         let old_hash = verify(&api, member, current_password, address).await?;
-        let new_hash = api.passwords.hash(new_password).await;
+        let new_hash = api.passwords.hash(new_password).await?;
         change(&api, member, &old_hash, &new_hash, receipt).await
     };
     let again = |_| async { Ok(StatusCode::NO_CONTENT.into_response()) };
@@ -84,7 +84,7 @@ async fn verify(
     let account = account.map_err(|error| refusals::database(&error))?;
     let (email_hash, password_hash) = account.ok_or_else(refusals::gone)?;
     let attempt = LoginAttempt::begin(api, &email_hash, address).await?;
-    if !api.passwords.verify(password, Some(password_hash.clone())).await {
+    if !api.passwords.verify(password, Some(password_hash.clone())).await? {
         return Err(wrong_password());
     }
     attempt.succeeded(api).await?;

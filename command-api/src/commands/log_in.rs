@@ -91,7 +91,7 @@ async fn verify(api: &CommandApi, request: LogInRequest, address: IpAddr) -> Res
         None => None,
     };
     let (user_id, password_hash) = account.unzip();
-    let is_right = api.passwords.verify(request.password, password_hash.clone()).await;
+    let is_right = api.passwords.verify(request.password, password_hash.clone()).await?;
     match (user_id, password_hash) {
         (Some(user_id), Some(password_hash)) if is_right => {
             attempt.succeeded(api).await?;

@@ -153,7 +153,7 @@ impl Opening {
         let account = NewAccount {
             user_id,
             email_hash: accounts::email_hash(store.master_key(), &email),
-            password_hash: passwords.hash(password).await,
+            password_hash: passwords.hash(password).await?,
             session,
         };
         let at = store.now().await.map_err(|error| refusals::database(&error))?;

@@ -1,6 +1,6 @@
 //! Streams grow without gaps and without forks, several at once or not at all.
 
-use event_store::{AppendError, CommandContext, ExecuteError, NoCompanion};
+use event_store::{AppendError, CommandContext, ExecuteError, NoCompanion, StreamId};
 
 use crate::{Full, Paper, events, lines, paper, store, without_receipt};
 
@@ -22,7 +22,9 @@ async fn who_expects_an_old_sequence_appends_nothing() {
     let store = store().await;
     store.append(&[without_receipt(vec![lines("p", 0, &["a"])])]).await.unwrap();
     let late = without_receipt(vec![lines("other", 0, &["x"]), lines("p", 0, &["b"])]);
-    assert!(matches!(store.append(&[late]).await, Err(AppendError::Conflict)));
+    let refused = store.append(&[late]).await.unwrap_err();
+    let AppendError::Conflict { stream } = refused else { panic!("{refused:?}") };
+    assert_eq!(stream, Some(StreamId::new("paper", "p")), "it says which stream");
     assert_eq!(events(&store).await, 1);
 }
 

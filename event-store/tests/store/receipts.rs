@@ -62,7 +62,7 @@ async fn without_an_append_there_is_no_receipt() {
     let store = store().await;
     store.append(&[without_receipt(vec![lines("a", 0, &["x"])])]).await.unwrap();
     let conflict = store.append(&[command(1, "a")]).await;
-    assert!(matches!(conflict, Err(AppendError::Conflict)));
+    assert!(matches!(conflict, Err(AppendError::Conflict { .. })));
     assert_eq!(store.receipt(CommandId([1; 32])).await.unwrap(), None);
 }
 

@@ -1,0 +1,134 @@
+//! Puts what the writers of different shows decided into one transaction, where they meet.
+//!
+//! A commit waits for the disk, whether it is for one row or for hundreds. So while some appends are under way, others
+//! gather, and go together. Strangers do not fail with each other: who is at fault is taken out, and the others are
+//! appended without them.
+
+use std::{collections::BTreeSet, error::Error, sync::Arc};
+
+use domain::UserId;
+use event_store::{Append, AppendError, CommandId, EventStore, StreamId};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::accounts::StillThere;
+
+/// Transactions at the same time. More would make each of them smaller.
+const LANES: usize = 3;
+/// Most appends that go together; each is of one show, and of as many orders as its writer decides together.
+const MAX_TOGETHER: usize = 128;
+/// Most appends that wait; their writers wait with them.
+const MAX_WAITING: usize = 1_024;
+
+/// The way of this process to the event store, for writers of shows.
+#[derive(Debug, Clone)]
+pub(crate) struct Appends(mpsc::Sender<Waiting>);
+
+/// What one writer wants to append, all or nothing.
+#[derive(Debug)]
+struct Waiting {
+    appends: Vec<Append>,
+    /// Whose accounts must exist.
+    actors: Vec<UserId>,
+    reply: oneshot::Sender<Result<(), AppendError>>,
+}
+
+impl Appends {
+    /// Must be called inside a Tokio runtime.
+    pub(crate) fn to(store: &EventStore) -> Self {
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        let receiver = Arc::new(Mutex::new(receiver));
+        for _ in 0..LANES {
+            tokio::spawn(run(store.clone(), Arc::clone(&receiver)));
+        }
+        Self(sender)
+    }
+
+    /// Appends all of it, if the accounts exist.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; what it says of commands and accounts is about these.
+    pub(crate) async fn append(&self, appends: Vec<Append>, actors: Vec<UserId>) -> Result<(), AppendError> {
+        let (reply, done) = oneshot::channel();
+        self.0.send(Waiting { appends, actors, reply }).await.map_err(|_| failed())?;
+        done.await.unwrap_or_else(|_| Err(failed()))
+    }
+}
+
+async fn run(store: EventStore, receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+    loop {
+        let mut together = Vec::new();
+        if receiver.lock().await.recv_many(&mut together, MAX_TOGETHER).await == 0 {
+            return;
+        }
+        append(&store, together).await;
+    }
+}
+
+async fn append(store: &EventStore, mut together: Vec<Waiting>) {
+    // Who fails alone is answered; so each round has fewer.
+    while !together.is_empty() {
+        let appends: Vec<&Append> = together.iter().flat_map(|waiting| &waiting.appends).collect();
+        let actors = StillThere::new(together.iter().flat_map(|waiting| waiting.actors.iter().copied()));
+        match store.append_with(&appends, &actors).await {
+            Ok(()) => together.drain(..).for_each(|waiting| waiting.answer(Ok(()))),
+            Err(error) => take_out(&mut together, &error),
+        }
+    }
+}
+
+/// Answers those at fault and takes them out; everybody, if nobody knows who is.
+fn take_out(together: &mut Vec<Waiting>, error: &AppendError) {
+    if let AppendError::Database(error) = error {
+        tracing::error!(error = error as &dyn Error, shows = together.len(), "an append failed");
+    }
+    let before = together.len();
+    for waiting in together.extract_if(.., |waiting| waiting.share_of(error).is_some()) {
+        let share = waiting.share_of(error).unwrap_or_else(failed);
+        waiting.answer(Err(share));
+    }
+    if together.len() == before {
+        together.drain(..).for_each(|waiting| waiting.answer(Err(AppendError::Conflict { stream: None })));
+    }
+}
+
+impl Waiting {
+    fn answer(self, result: Result<(), AppendError>) {
+        // A writer that is gone needs no answer; the next one reads what is stored.
+        let _ = self.reply.send(result);
+    }
+
+    /// What of the error is about these orders; nothing if they are strangers to it.
+    fn share_of(&self, error: &AppendError) -> Option<AppendError> {
+        match error {
+            AppendError::Conflict { stream } => {
+                let is_theirs = stream.as_ref().is_none_or(|stream| self.writes_to(stream));
+                is_theirs.then(|| AppendError::Conflict { stream: stream.clone() })
+            }
+            AppendError::Repeated(ids) => {
+                let repeated: BTreeSet<_> = self.receipts().filter(|id| ids.contains(id)).collect();
+                (!repeated.is_empty()).then_some(AppendError::Repeated(repeated))
+            }
+            AppendError::Gone(accounts) => {
+                let actors = self.actors.iter().map(|actor| actor.uuid());
+                let gone: BTreeSet<_> = actors.filter(|id| accounts.contains(id)).collect();
+                (!gone.is_empty()).then_some(AppendError::Gone(gone))
+            }
+            // Nobody claims anything here.
+            AppendError::Claimed(what) => Some(AppendError::Claimed(what)),
+            AppendError::Database(_) => Some(failed()),
+        }
+    }
+
+    fn receipts(&self) -> impl Iterator<Item = CommandId> {
+        self.appends.iter().filter_map(|append| append.receipt.as_ref()).map(|receipt| receipt.command_id)
+    }
+
+    fn writes_to(&self, stream: &StreamId) -> bool {
+        self.appends.iter().flat_map(|append| &append.streams).any(|append| append.stream == *stream)
+    }
+}
+
+/// The log says why.
+fn failed() -> AppendError {
+    AppendError::Database(sqlx::Error::WorkerCrashed)
+}
