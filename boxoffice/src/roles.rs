@@ -172,16 +172,21 @@ pub(crate) async fn processes(
 pub(crate) fn router(roles: &mut [Role], shutdown: &Shutdown) -> Router {
     let mut api = OpenApiRouter::with_openapi(query_api::document_base());
     let mut checks = vec![Check::not_stopping(shutdown)];
-    let mut answers_queries = false;
+    let (mut answers_queries, mut takes_commands) = (false, false);
     for role in roles {
         answers_queries |= role.name == "query-api";
+        takes_commands |= role.name == "command-api";
         checks.append(&mut role.checks);
         if let Some(routes) = role.api.take() {
             api = api.merge(routes);
         }
     }
-    let (mut router, document) = api.split_for_parts();
+    let (mut router, mut document) = api.split_for_parts();
     if answers_queries {
+        // Whoever asks for it wants to know the whole API, and the gateway sends them here.
+        if !takes_commands {
+            document.merge(command_api::description());
+        }
         router = router.merge(query_api::docs(document));
     }
     platform::http::edge(router.merge(platform::health::router(checks)))

@@ -54,5 +54,5 @@ async fn order_of_host(
     let order = ShowOrder::OfHost { host_id: Some(host_id), order };
     let context = CommandContext { metadata: metadata(host_id, request_id), receipt: None };
     let done = api.show_writers.submit(show_id, order, Some(host_id), context).await;
-    done.map_err(refusals::order).map_err(NotDone::without_receipt)
+    done.map_err(refusals::order_of_host).map_err(NotDone::without_receipt)
 }

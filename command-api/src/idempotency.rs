@@ -142,3 +142,28 @@ impl NotDone {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lasts as long as the wait: 5 seconds.
+    #[tokio::test]
+    async fn a_repetition_waits_for_the_first_request_and_is_told_when_that_takes_too_long() {
+        let in_progress = InProgress::default();
+        let (one, other) = (CommandId([1; 32]), CommandId([2; 32]));
+        let first = in_progress.turn(one).await.unwrap();
+        in_progress.turn(other).await.unwrap();
+        let (refused, waited) = tokio::join!(in_progress.turn(one), async {
+            let started = std::time::Instant::now();
+            let refused = in_progress.turn(one).await.map(drop);
+            (refused, started.elapsed())
+        });
+        for problem in [refused.map(drop).unwrap_err(), waited.0.unwrap_err()] {
+            assert_eq!((problem.status().as_u16(), problem.code()), (409, "request-in-progress"));
+        }
+        assert!(waited.1 >= WAIT);
+        let (next, ()) = tokio::join!(in_progress.turn(one), async { drop(first) });
+        next.unwrap();
+    }
+}

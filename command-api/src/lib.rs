@@ -33,7 +33,7 @@ pub mod signing_keys;
 pub use commands::erase_user::{ErasureError, ErasureReport, erase};
 pub use commands::register_user::{NewUser, RegistrationError, register};
 pub use passwords::Passwords;
-pub use routes::router;
+pub use routes::{description, router};
 pub use show_writers::{Done, HostOrder, OrderError, ShowOrder, ShowWriters};
 
 use std::sync::Arc;

@@ -26,6 +26,9 @@ const MAX_TICKET_TYPES: usize = 100;
 const MAX_SECTIONS: usize = 1_000;
 /// Most rows of a section.
 const MAX_ROWS: usize = 1_000;
+/// Most bytes of all ticket types and rows as they are stored in one event: Kafka takes a megabyte, and an event has
+/// details, too.
+const MAX_HALL_BYTES: usize = 900_000;
 
 /// A ticket type. With an `id` it is one that the event has already.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -223,6 +226,8 @@ pub(crate) fn seating_plan(fields: &mut Fields, sections: Vec<SectionRequest>) -
         Some("must have one price for each ticket type".to_owned())
     } else if !one_currency(sections.iter().map(|section| section.price)) {
         Some("must have all prices in one currency".to_owned())
+    } else if stored_bytes(&plan) > MAX_HALL_BYTES {
+        Some("must have fewer rows, or shorter names".to_owned())
     } else {
         None
     };
@@ -272,6 +277,10 @@ impl PriceRequest {
     fn parse(&self) -> Result<Money, Invalid> {
         Price::parse(self.amount, &self.currency).map(Price::money)
     }
+}
+
+fn stored_bytes(plan: &SeatingPlan) -> usize {
+    serde_json::to_vec(&plan.first_offer()).expect("names and numbers are JSON").len()
 }
 
 fn distinct<T: std::hash::Hash + Eq>(values: impl Iterator<Item = T>) -> bool {

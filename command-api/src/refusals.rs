@@ -148,6 +148,14 @@ pub(crate) fn order(error: OrderError) -> NotDone {
     })
 }
 
+/// The same for what a host wants of their event, where ticket types are a field of another name.
+pub(crate) fn order_of_host(error: OrderError) -> NotDone {
+    if let OrderError::Show(ShowError::UnknownTicketType) = error {
+        return Problem::invalid_field("ticketTypes", "id must be that of a type of this event").into();
+    }
+    order(error)
+}
+
 pub(crate) fn read(error: &ReadError) -> Problem {
     match error {
         ReadError::Database(source) => database(source),
@@ -206,4 +214,42 @@ fn outcome_unknown() -> Problem {
          Idempotency-Key, or look.",
         RETRY_AFTER_SECONDS,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::BookingId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn each_refusal_of_a_booking_has_its_status_its_code_and_what_it_is_about() {
+        let (seat, booking) = (SeatId::new(Uuid::from_u128(7)), BookingId::new(Uuid::from_u128(8)));
+        for (error, code, member) in [
+            (ShowError::SoldOut { available: 3 }, "sold-out", Some(("available", 3.into()))),
+            (
+                ShowError::SeatTaken { seats: vec![seat] },
+                "seat-taken",
+                Some(("seats", vec![seat.to_string()].into())),
+            ),
+            (
+                ShowError::AlreadyBooked { booking_id: booking },
+                "already-booked",
+                Some(("bookingId", booking.to_string().into())),
+            ),
+            (ShowError::LimitExceeded { max: 10 }, "limit-exceeded", Some(("max", 10.into()))),
+            (ShowError::SalesNotOpen, "sales-not-open", None),
+            (ShowError::Cancelled, "event-cancelled", None),
+            (ShowError::Ended, "event-ended", None),
+            (ShowError::HoldExpired, "hold-expired", None),
+        ] {
+            let problem = show(error);
+            assert_eq!((problem.status(), problem.code()), (StatusCode::CONFLICT, code));
+            if let Some((name, value)) = member {
+                let value: serde_json::Value = value;
+                assert_eq!(problem.to_json()[name], value, "{code}");
+            }
+        }
+    }
 }

@@ -1,6 +1,11 @@
 //! Every route of the write edge.
 
-use utoipa_axum::{router::OpenApiRouter, routes};
+use axum::extract::DefaultBodyLimit;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 use crate::{
     CommandApi,
@@ -11,8 +16,21 @@ use crate::{
     },
 };
 
+/// The largest body that sets up a hall: 100,000 seats in rows of twenty are 150 KB. The gateway allows as much.
+const MAX_HALL_BODY_BYTES: usize = 1024 * 1024;
+
 /// The routes and their part of the OpenAPI document.
 pub fn router(api: CommandApi) -> OpenApiRouter {
+    routes().with_state(api)
+}
+
+/// The part of the OpenAPI document alone, for who serves the document without the routes.
+#[must_use]
+pub fn description() -> OpenApi {
+    routes().into_openapi()
+}
+
+fn routes() -> OpenApiRouter<CommandApi> {
     OpenApiRouter::new()
         .routes(routes!(register_user::register_user))
         .routes(routes!(log_in::log_in))
@@ -24,13 +42,12 @@ pub fn router(api: CommandApi) -> OpenApiRouter {
         .routes(routes!(erase_user::erase_user))
         .routes(routes!(follow_host::follow_host))
         .routes(routes!(unfollow_host::unfollow_host))
-        .routes(routes!(create_event::create_event))
-        .routes(routes!(change_event::change_event))
+        .routes(routes!(create_event::create_event).layer(DefaultBodyLimit::max(MAX_HALL_BODY_BYTES)))
+        .routes(routes!(change_event::change_event).layer(DefaultBodyLimit::max(MAX_HALL_BODY_BYTES)))
         .routes(routes!(publish_event::publish_event))
         .routes(routes!(cancel_event::cancel_event))
         .routes(routes!(delete_event::delete_event))
         .routes(routes!(place_booking::place_booking))
         .routes(routes!(extend_booking::extend_booking))
         .routes(routes!(cancel_booking::cancel_booking))
-        .with_state(api)
 }

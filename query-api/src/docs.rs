@@ -5,9 +5,12 @@
 use axum::{
     Router,
     body::Bytes,
-    http::{HeaderName, header},
+    http::{HeaderName, StatusCode, header},
+    middleware::map_response,
+    response::{IntoResponse, Response},
     routing::get,
 };
+use platform::Problem;
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -67,7 +70,13 @@ pub fn docs(document: OpenApi) -> Router {
         [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, CACHE_CONTROL)];
     // Without a validator's address the page would send ours to a public one.
     let config = Config::from(DOCUMENT_PATH).validator_url("none").try_it_out_enabled(true);
+    let page = Router::from(SwaggerUi::new(PAGE_PATH).config(config));
     Router::new()
         .route(DOCUMENT_PATH, get(move || std::future::ready((headers, json))))
-        .merge(SwaggerUi::new(PAGE_PATH).config(config))
+        .merge(page.layer(map_response(missing_as_problem)))
+}
+
+/// The page's own answer to a file that is not there is no problem of ours.
+async fn missing_as_problem(response: Response) -> Response {
+    if response.status() == StatusCode::NOT_FOUND { Problem::not_found().into_response() } else { response }
 }

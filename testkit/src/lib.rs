@@ -4,6 +4,7 @@
 //! - [`kafka`] starts an Apache Kafka of one node.
 //! - [`process`] runs a binary as a child, to be ended politely or with `kill -9`.
 //! - [`eventually`] awaits a condition; tests never sleep.
+//! - [`claims`] compares a table of claims with the tests that ran.
 //!
 //! Everything that is started here dies with the test process, however that dies, and takes its files along.
 //! What cannot be started panics with a sentence that says what to do; nothing is skipped.
@@ -12,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod claims;
 mod eventually;
 mod guardian;
 pub mod kafka;

@@ -73,6 +73,13 @@ both_sources! {
     async fn a_body_over_the_limit_is_refused(office: &BoxOffice) {
         let body = json!({ "email": "x".repeat(100_000), "password": "y" });
         office.post("/api/v1/auth/login", None, &body).await.expect_problem(413, "body-too-large");
+        // Halls are large.
+        let host = office.register("host").await;
+        let body = changed("title", json!("x".repeat(1_000_000)));
+        office.post("/api/v1/events", Some(&host.token), &body).await.expect_invalid("title");
+        let body = changed("title", json!("x".repeat(1_100_000)));
+        office.post("/api/v1/events", Some(&host.token), &body).await.expect_problem(413, "body-too-large");
+        office.post("/api/v1/events", None, &body).await.expect(StatusCode::UNAUTHORIZED);
     }
 
     async fn unknown_addresses_and_wrong_passwords_look_the_same(office: &BoxOffice) {
@@ -176,6 +183,31 @@ both_sources! {
         office.post("/api/v1/bookings", token, &unknown).await.expect_problem(404, "not-found");
         let malformed = json!({ "eventId": "not-an-id" });
         office.post("/api/v1/bookings", token, &malformed).await.expect_invalid("eventId");
+    }
+
+    async fn a_malformed_id_is_not_found_on_any_route(office: &BoxOffice) {
+        let people = [office.register("attendee").await, office.register("host").await, office.admin().await];
+        let document = office.get("/api/v1/openapi.json", None).await.body;
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            let with_bad_id = path.replace("{id}", "not-an-id").replace("{type}", "event");
+            for method in item.as_object().filter(|_| *path != with_bad_id).into_iter().flat_map(|i| i.keys()) {
+                let method: Method = method.to_uppercase().parse().expect("a method");
+                let mut statuses = Vec::new();
+                for person in &people {
+                    let request = office.request(method.clone(), &with_bad_id).bearer_auth(&person.token);
+                    statuses.push(send(request.json(&json!({ "name": "Ada" }))).await.status.as_u16());
+                }
+                // Who may is checked first.
+                assert!(statuses.contains(&404), "{method} {path}: {statuses:?}");
+                assert!(statuses.iter().all(|s| [403, 404].contains(s)), "{method} {path}: {statuses:?}");
+            }
+        }
+    }
+
+    async fn an_address_that_nothing_answers_to_is_a_problem(office: &BoxOffice) {
+        for path in ["/nothing", "/api/v1/nothing", "/docs/nothing", "/docs/nothing/at.all"] {
+            office.get(path, None).await.expect_problem(404, "not-found");
+        }
     }
 
     async fn somebody_elses_booking_is_none_of_ones_business(office: &BoxOffice) {

@@ -104,6 +104,20 @@ both_sources! {
         office.book(&late, &event.text("/id")).await.expect_problem(409, "event-cancelled");
     }
 
+    async fn the_bookings_of_a_deleted_event_are_cancelled(office: &BoxOffice) {
+        let (host, event) = office.event(5).await;
+        let attendee = office.register("attendee").await;
+        let booking = office.book(&attendee, &event.text("/id")).await;
+        let path = format!("/api/v1/events/{}", event.text("/id"));
+        office.delete(&path, Some(&host.token)).await.expect(StatusCode::NO_CONTENT);
+        let path = format!("/api/v1/bookings/{}", booking.text("/id"));
+        eventually("the booking is cancelled and still found", DEADLINE, || async {
+            let seen = office.get(&path, Some(&attendee.token)).await;
+            (seen.body["status"] == "cancelled").then_some(())
+        })
+        .await;
+    }
+
     async fn a_deleted_event_is_in_no_list_and_still_found(office: &BoxOffice) {
         let (host, event) = office.event(5).await;
         let path = format!("/api/v1/events/{}", event.text("/id"));

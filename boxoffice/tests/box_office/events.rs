@@ -2,9 +2,18 @@
 
 use chrono::{TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
+use testkit::eventually;
 
-use crate::harness::{BoxOffice, both_sources, event_request, send, with_token};
+use crate::harness::{BoxOffice, DEADLINE, both_sources, event_request, send, with_token};
+
+/// Sections of so many rows with so many seats.
+fn sections(sections: u32, rows: u32, seats: u32, name: &str) -> Value {
+    let rows: Vec<Value> = (1..=rows).map(|row| json!({ "row": format!("{row}"), "seats": seats })).collect();
+    let ticket_type = json!({ "name": "Seat", "price": { "amount": 2500, "currency": "EUR" } });
+    let section = |number: u32| json!({ "section": format!("{name} {number}"), "ticketType": ticket_type, "rows": rows });
+    (1..=sections).map(section).collect()
+}
 
 both_sources! {
     async fn a_draft_is_its_hosts_alone_until_it_is_published(office: &BoxOffice) {
@@ -83,6 +92,114 @@ both_sources! {
         let open = json!({ "salesStart": null });
         office.put(&path, Some(&host.token), &open).await.expect(StatusCode::OK);
         office.book(&attendee, &event.text("/id")).await.expect(StatusCode::CREATED);
+    }
+
+    async fn what_a_host_leaves_out_has_a_default(office: &BoxOffice) {
+        let host = office.register("host").await;
+        let mut request = event_request(5);
+        request.as_object_mut().expect("an object").remove("timeZone");
+        let event = office.post("/api/v1/events", Some(&host.token), &request).await;
+        let body = &event.expect(StatusCode::CREATED).body;
+        for field in ["description", "venue", "salesStart", "salesEnd"] {
+            assert_eq!(body[field], Value::Null, "{field}");
+        }
+        assert_eq!((&body["timeZone"], &body["status"]), (&json!("UTC"), &json!("published")));
+        assert_eq!((&body["maxTicketsPerBooking"], &body["holdSeconds"]), (&json!(10), &json!(900)));
+        let only = &body["ticketTypes"][0];
+        assert_eq!(only["price"], json!({ "amount": 0, "currency": "EUR" }), "free of charge");
+        assert_eq!((&only["capacity"], &body["ticketTypes"][1]), (&json!(5), &Value::Null));
+
+        for (field, value) in [
+            ("description", json!("All of them,\nfrom the first on")),
+            ("venue", json!("Hall 1")),
+            ("timeZone", json!("Asia/Tokyo")),
+            ("salesStart", json!("2026-01-01T00:00:00Z")),
+            ("salesEnd", body["endDateTime"].clone()),
+            ("maxTicketsPerBooking", json!(3)),
+            ("holdSeconds", json!(60)),
+        ] {
+            request[field] = value.clone();
+            let event = office.post("/api/v1/events", Some(&host.token), &request).await;
+            assert_eq!(event.expect(StatusCode::CREATED).body[field], value, "{field}");
+        }
+    }
+
+    async fn an_event_lasts_five_minutes_to_fourteen_days(office: &BoxOffice) {
+        let host = office.register("host").await;
+        let create = async |length: TimeDelta| {
+            let mut request = event_request(5);
+            let start = Utc::now() + TimeDelta::days(1);
+            request["startDateTime"] = json!(start);
+            request["endDateTime"] = json!(start + length);
+            office.post("/api/v1/events", Some(&host.token), &request).await
+        };
+        for length in [TimeDelta::minutes(5), TimeDelta::days(14)] {
+            create(length).await.expect(StatusCode::CREATED);
+        }
+        let second = TimeDelta::seconds(1);
+        for length in [TimeDelta::zero(), -second, TimeDelta::minutes(5) - second, TimeDelta::days(14) + second] {
+            create(length).await.expect_invalid("endDateTime");
+        }
+    }
+
+    async fn a_hall_has_at_most_100_000_seats(office: &BoxOffice) {
+        let host = office.register("host").await;
+        let create = async |sections: &Value| {
+            let mut request = event_request(1);
+            request.as_object_mut().expect("an object").remove("capacity");
+            request["seating"] = sections.clone();
+            office.post("/api/v1/events", Some(&host.token), &request).await
+        };
+        // A stadium: 5,000 rows of 20.
+        let mut stadium = sections(10, 500, 20, "Block");
+        let event = create(&stadium).await;
+        assert_eq!(event.expect(StatusCode::CREATED).body["capacity"], 100_000);
+        let path = format!("/api/v1/events/{}", event.text("/id"));
+        eventually("all of its seats are seen", DEADLINE, async || {
+            let seats = office.get(&format!("{path}/seats"), None).await;
+            (seats.body.as_array().map(Vec::len) == Some(100_000)).then_some(())
+        })
+        .await;
+        stadium[9]["rows"][499]["seats"] = json!(21);
+        create(&stadium).await.expect_invalid("seating");
+        office.put(&path, Some(&host.token), &json!({ "seating": stadium })).await.expect_invalid("seating");
+    }
+
+    async fn a_hall_that_no_message_of_kafka_can_hold_is_refused(office: &BoxOffice) {
+        let host = office.register("host").await;
+        let mut request = event_request(1);
+        request.as_object_mut().expect("an object").remove("capacity");
+        request["seating"] = sections(3, 900, 1, &"\u{1f3ad}".repeat(98));
+        let answer = office.post("/api/v1/events", Some(&host.token), &request).await;
+        answer.expect_invalid("seating");
+    }
+
+    async fn ticket_types_are_kept_by_id_new_without_one_and_removed_when_left_out(office: &BoxOffice) {
+        let price = |amount: u32| json!({ "amount": amount, "currency": "EUR" });
+        let offer = json!([
+            { "name": "Floor", "price": price(2500), "capacity": 5 },
+            { "name": "Balcony", "price": price(4000), "capacity": 5 },
+        ]);
+        let (host, event) = office.event_selling("ticketTypes", offer, 600).await;
+        let path = format!("/api/v1/events/{}", event.text("/id"));
+        let floor = event.body["ticketTypes"][0]["id"].clone();
+        let types = json!([
+            { "name": "Gallery", "price": price(1000), "capacity": 7 },
+            { "id": floor, "name": "Ground floor", "price": price(3000), "capacity": 6 },
+        ]);
+        let changed = office.put(&path, Some(&host.token), &json!({ "ticketTypes": types })).await;
+        let now = &changed.expect(StatusCode::OK).body["ticketTypes"];
+        assert_eq!(now.as_array().map(Vec::len), Some(2), "{now}");
+        assert_eq!((&now[0]["name"], &now[0]["capacity"]), (&json!("Gallery"), &json!(7)));
+        assert!(event.body["ticketTypes"].as_array().expect("types").iter().all(|old| old["id"] != now[0]["id"]));
+        assert_eq!(
+            (&now[1]["id"], &now[1]["name"], &now[1]["price"]),
+            (&floor, &json!("Ground floor"), &price(3000))
+        );
+        assert_eq!(changed.body["capacity"], 13);
+        let unknown = json!([{ "id": event.body["id"], "name": "X", "price": price(1), "capacity": 1 }]);
+        let refused = office.put(&path, Some(&host.token), &json!({ "ticketTypes": unknown })).await;
+        refused.expect_invalid("ticketTypes");
     }
 
     async fn exactly_one_offer_is_made(office: &BoxOffice) {

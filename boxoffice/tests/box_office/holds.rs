@@ -77,6 +77,17 @@ both_sources! {
         office.post("/api/v1/bookings", Some(&attendee.token), &unnamed).await.expect_invalid("tickets");
     }
 
+    async fn a_booking_that_is_held_is_open_until_it_is_cancelled(office: &BoxOffice) {
+        let (_, event) = office.event_selling("ticketTypes", types(10), 900).await;
+        let attendee = office.register("attendee").await;
+        let booking = book(office, &attendee, &event, [1, 0]).await;
+        let refused = book(office, &attendee, &event, [0, 1]).await;
+        assert_eq!(refused.expect_problem(409, "already-booked").body["bookingId"], booking.body["id"]);
+        let path = format!("/api/v1/bookings/{}", booking.text("/id"));
+        office.delete(&path, Some(&attendee.token)).await.expect(StatusCode::NO_CONTENT);
+        book(office, &attendee, &event, [0, 1]).await.expect(StatusCode::CREATED);
+    }
+
     async fn a_hold_can_be_extended_by_its_owner(office: &BoxOffice) {
         let (_, event) = office.event_selling("ticketTypes", types(6), 600).await;
         let (owner, other) = (office.register("attendee").await, office.register("attendee").await);

@@ -27,6 +27,72 @@ async fn two_processes_with_one_key_make_one_booking() {
 }
 
 both_sources! {
+    async fn every_post_can_be_repeated_with_its_key(office: &BoxOffice) {
+        let offer = json!([{ "name": "A", "price": { "amount": 1, "currency": "EUR" }, "capacity": 9 }]);
+        let (host, event) = office.event_selling("ticketTypes", offer, 600).await;
+        let attendee = office.register("attendee").await;
+        let held = office.book(&attendee, &event.text("/id")).await;
+        let register = json!({
+            "name": "A", "email": format!("{}@example.org", key()), "password": PASSWORD, "role": "host"
+        });
+        let log_in = json!({ "email": attendee.email, "password": PASSWORD });
+        let session = office.log_in(&attendee.email, PASSWORD).await;
+        let refresh = json!({ "refreshToken": session.text("/refreshToken") });
+        let password = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
+        let (_, other) = office.event(5).await;
+        let booking = json!({ "eventId": other.body["id"] });
+        let of_event = format!("/api/v1/events/{}", event.text("/id"));
+        let (publish, cancel) = (format!("{of_event}/publish"), format!("{of_event}/cancel"));
+        let extend = format!("/api/v1/bookings/{}/extend", held.text("/id"));
+        let (host, attendee) = (Some(host.token.as_str()), Some(attendee.token.as_str()));
+        for (path, token, body, status) in [
+            ("/api/v1/auth/register", None, register, 201),
+            ("/api/v1/auth/login", None, log_in, 200),
+            ("/api/v1/auth/refresh", None, refresh, 200),
+            ("/api/v1/auth/password", attendee, password, 204),
+            ("/api/v1/auth/logout", attendee, json!({}), 204),
+            ("/api/v1/events", host, crate::harness::event_request(3), 201),
+            ("/api/v1/bookings", attendee, booking, 201),
+            (extend.as_str(), attendee, json!({}), 200),
+            (publish.as_str(), host, json!({}), 200),
+            (cancel.as_str(), host, json!({}), 200),
+        ] {
+            let key = key();
+            let first = office.post_with_key(path, token, &key, &body).await;
+            let again = office.post_with_key(path, token, &key, &body).await;
+            assert_eq!(
+                (first.status.as_u16(), again.status.as_u16()), (status, status), "{path}: {} {}", first.body, again.body
+            );
+            assert_eq!(first.body["id"], again.body["id"], "{path}");
+        }
+    }
+
+    async fn a_key_of_one_route_means_nothing_to_another(office: &BoxOffice) {
+        let host = office.register("host").await;
+        let (token, key) = (Some(host.token.as_str()), key());
+        let event = crate::harness::event_request(3);
+        office.post_with_key("/api/v1/events", token, &key, &event).await.expect(StatusCode::CREATED);
+        let password = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
+        let answer = office.post_with_key("/api/v1/auth/password", token, &key, &password).await;
+        answer.expect(StatusCode::NO_CONTENT);
+    }
+
+    async fn a_key_is_kept_for_24_hours(office: &BoxOffice) {
+        let (_, event) = office.event(3).await;
+        let attendee = office.register("attendee").await;
+        let (token, body, key) = (Some(attendee.token.as_str()), json!({ "eventId": event.body["id"] }), key());
+        let booking = office.post_with_key("/api/v1/bookings", token, &key, &body).await;
+        let pool = sqlx::PgPool::connect(office.database.url()).await.expect("connects");
+        let kept: f64 = sqlx::query_scalar(
+            "select extract(epoch from expires_at - now())::float8 from receipts where outcome::text like '%' || $1 || '%'",
+        )
+        .bind(booking.text("/id"))
+        .fetch_one(&pool)
+        .await
+        .expect("a receipt");
+        assert!((kept - 24.0 * 3600.0).abs() < 120.0, "{kept} seconds");
+    }
+
     async fn the_first_success_comes_again_whatever_happened_since(office: &BoxOffice) {
         let (_, event) = office.event(3).await;
         let attendee = office.register("attendee").await;

@@ -1,8 +1,10 @@
 //! Roles as processes of their own, and what each says about itself.
 
+use std::collections::BTreeMap;
+
 use reqwest::{Method, StatusCode};
 
-use crate::harness::{BoxOffice, Source, boxoffice, send, shared};
+use crate::harness::{Answer, BoxOffice, Source, boxoffice, send, shared};
 
 #[tokio::test]
 async fn a_booking_goes_through_roles_in_processes_of_their_own() {
@@ -56,6 +58,35 @@ async fn it_says_that_it_lives_and_is_ready() {
     office.get("/livez", None).await.expect(StatusCode::OK);
     let ready = office.get("/readyz", None).await;
     assert_eq!(ready.expect(StatusCode::OK).body["status"], "ready");
+}
+
+#[tokio::test]
+async fn the_read_edge_alone_describes_the_whole_api() {
+    let office = BoxOffice::in_roles(None).await;
+    let alone = office.get("/api/v1/openapi.json", None).await;
+    let together = shared(Source::EventLog).await.get("/api/v1/openapi.json", None).await;
+    let operations = |answer: &Answer| -> BTreeMap<String, Vec<String>> {
+        let paths = answer.body["paths"].as_object().expect("paths").iter();
+        paths
+            .map(|(path, item)| (path.clone(), item.as_object().expect("an item").keys().cloned().collect()))
+            .collect()
+    };
+    assert_eq!(operations(&alone), operations(&together));
+    assert_eq!(alone.body["components"], together.body["components"]);
+}
+
+#[tokio::test]
+async fn the_first_admin_is_made_on_the_command_line() {
+    let office = BoxOffice::up(None).await;
+    let created = office.command("admin create --email Admin@example.org").output().expect("runs");
+    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+    let said = String::from_utf8_lossy(&created.stdout);
+    let password =
+        said.lines().find_map(|line| line.strip_prefix("Password, shown this once: ")).expect("one");
+    let session = office.log_in("admin@example.org", password).await;
+    assert_eq!(session.expect(StatusCode::OK).body["user"]["role"], "admin");
+    let head = office.get("/api/v1/audit/head", Some(&session.text("/accessToken"))).await;
+    head.expect(StatusCode::OK);
 }
 
 #[test]

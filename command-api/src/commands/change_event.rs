@@ -35,7 +35,7 @@ pub(crate) struct ChangeEventRequest {
     description: Option<Option<String>>,
     /// Where it takes place; null takes it away.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 200)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     venue: Option<Option<String>>,
     /// When it starts; not in the past.
     start_date_time: Option<DateTime<Utc>>,

@@ -29,7 +29,7 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ChangePasswordRequest {
     /// The password until now.
-    #[schema(value_type = String, format = "password", example = "correct horse")]
+    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse")]
     current_password: SecretString,
     /// The password from now on.
     #[schema(value_type = String, format = "password", min_length = 8, max_length = 128, example = "battery staple")]
@@ -42,7 +42,10 @@ pub(crate) struct ChangePasswordRequest {
 #[utoipa::path(
     post, path = "/api/v1/auth/password", tag = "Accounts", security(("bearer" = [])),
     request_body = ChangePasswordRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe, for 24 hours")),
+    params((
+        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Makes a repetition safe, for 24 hours",
+    )),
     responses(
         (status = 204, description = "Changed"),
         (status = "4XX", description = "`invalid-credentials` where the current password is wrong, \

@@ -37,7 +37,7 @@ pub(crate) struct CreateEventRequest {
     #[schema(max_length = 10_000)]
     description: Option<String>,
     /// Where it takes place.
-    #[schema(max_length = 200)]
+    #[schema(min_length = 1, max_length = 200)]
     venue: Option<String>,
     /// When it starts; not in the past.
     #[schema(example = "2027-06-01T18:00:00Z")]
@@ -76,7 +76,10 @@ pub(crate) struct CreateEventRequest {
 #[utoipa::path(
     post, path = "/api/v1/events", tag = "Events", security(("bearer" = [])),
     request_body = CreateEventRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe, for 24 hours")),
+    params((
+        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Makes a repetition safe, for 24 hours",
+    )),
     responses(
         (status = 201, description = "Set up", body = contract::Event),
         (status = "4XX", description = "`invalid-fields`, `forbidden` to who is not a host, …",

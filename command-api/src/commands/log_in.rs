@@ -33,10 +33,10 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogInRequest {
     /// The account's address.
-    #[schema(format = "email", example = "ada@example.org")]
+    #[schema(format = "email", max_length = 254, example = "ada@example.org")]
     email: String,
     /// Its password.
-    #[schema(value_type = String, format = "password", example = "correct horse")]
+    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse")]
     password: SecretString,
 }
 
@@ -47,7 +47,10 @@ pub(crate) struct LogInRequest {
 #[utoipa::path(
     post, path = "/api/v1/auth/login", tag = "Accounts",
     request_body = LogInRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe, for 24 hours")),
+    params((
+        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Makes a repetition safe, for 24 hours",
+    )),
     responses(
         (status = 200, description = "Signed in", body = Session),
         (status = "4XX", description = "`invalid-credentials`, `too-many-attempts`, \

@@ -59,7 +59,10 @@ struct WantedTickets {
 #[utoipa::path(
     post, path = "/api/v1/bookings", tag = "Bookings", security(("bearer" = [])),
     request_body = PlaceBookingRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe, for 24 hours")),
+    params((
+        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Makes a repetition safe, for 24 hours",
+    )),
     responses(
         (status = 201, description = "Booked", body = Booking),
         (status = "4XX", description = "`sold-out` (with `available`), `seat-taken` (with `seats`), \

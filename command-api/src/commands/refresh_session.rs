@@ -42,7 +42,10 @@ pub(crate) struct RefreshRequest {
 #[utoipa::path(
     post, path = "/api/v1/auth/refresh", tag = "Accounts",
     request_body = RefreshRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe, for 24 hours")),
+    params((
+        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Makes a repetition safe, for 24 hours",
+    )),
     responses(
         (status = 200, description = "A new pair", body = Session),
         (status = "4XX", description = "`refresh-token-reused`: the session has ended; `invalid-refresh-token`: it is \

@@ -103,7 +103,10 @@ impl NewUser {
 #[utoipa::path(
     post, path = "/api/v1/auth/register", tag = "Accounts",
     request_body = RegisterRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe, for 24 hours")),
+    params((
+        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Makes a repetition safe, for 24 hours",
+    )),
     responses(
         (status = 201, description = "The account is open and its owner signed in", body = Session),
         (status = "4XX", description = "`email-taken`, `invalid-fields`, …", body = contract::Problem,

@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use super::Column;
 
+/// Longer than any cursor of ours: titles and names, the longest keys, have at most 200 characters.
+const MAX_TEXT_BYTES: usize = 4_096;
+
 /// A place in an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cursor {
@@ -47,6 +50,9 @@ impl Cursor {
     }
 
     pub(super) fn decode(text: &str, of: &str, column: Column) -> Result<Self, NotACursor> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(NotACursor);
+        }
         let json = BASE64.decode(text).map_err(|_| NotACursor)?;
         let content: Content = serde_json::from_slice(&json).map_err(|_| NotACursor)?;
         if content.of != of {
@@ -106,7 +112,8 @@ mod tests {
     fn what_is_not_a_cursor_is_refused() {
         let no_json = BASE64.encode("nonsense");
         let other_json = BASE64.encode("{\"of\":\"of\"}");
-        for text in ["", "%%%", "abc", &no_json, &other_json] {
+        let long = "A".repeat(MAX_TEXT_BYTES + 1);
+        for text in ["", "%%%", "abc", &no_json, &other_json, &long] {
             assert_eq!(Cursor::decode(text, "of", TEXT), Err(NotACursor), "{text}");
         }
     }

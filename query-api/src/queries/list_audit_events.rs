@@ -16,8 +16,10 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListAuditEventsParams {
     /// The global position of the first event; they start at 1.
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
     from: Option<i64>,
-    /// Most events, 1 to 100.
+    /// Most events, 1 to 100; 100 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// Only streams of this type.
     #[serde(rename = "type")]

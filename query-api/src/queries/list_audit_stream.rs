@@ -20,8 +20,10 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListAuditStreamParams {
     /// The sequence of the first event, from 1.
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
     from: Option<i64>,
-    /// Most events, 1 to 100.
+    /// Most events, 1 to 100; 100 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 

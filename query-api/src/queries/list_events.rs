@@ -33,13 +33,16 @@ pub(crate) struct ListEventsParams {
     /// Words in the title, the description or the venue; `"a phrase"`, `or` and `-not` work as in search engines. At
     /// most 200 characters.
     #[serde(default, deserialize_with = "parameters::search")]
+    #[param(max_length = 200)]
     q: Option<String>,
     /// Only those with this status.
     #[param(inline)]
     status: Option<EventStatus>,
     /// Most items, 1 to 100; 10 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// Items to skip, 0 to 10,000.
+    #[param(minimum = 0, maximum = 10_000)]
     offset: Option<i64>,
     /// By what they are sorted; `date` by default.
     #[param(inline)]
@@ -48,6 +51,7 @@ pub(crate) struct ListEventsParams {
     #[param(inline)]
     order: Option<Order>,
     /// The `next` of the page before.
+    #[param(max_length = 4096)]
     cursor: Option<String>,
 }
 

@@ -21,8 +21,10 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListSessionsParams {
     /// Most items, 1 to 100; 10 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// Items to skip, 0 to 10,000.
+    #[param(minimum = 0, maximum = 10_000)]
     offset: Option<i64>,
     /// By what they are sorted.
     #[param(inline)]
@@ -31,6 +33,7 @@ pub(crate) struct ListSessionsParams {
     #[param(inline)]
     order: Option<Order>,
     /// The `next` of the page before.
+    #[param(max_length = 4096)]
     cursor: Option<String>,
 }
 

@@ -82,18 +82,13 @@ impl Listed for Booking {
     }
 }
 
-/// A booking and its event's host, where that event is known.
+/// A booking.
 ///
 /// # Errors
 /// The database does not answer.
-pub(crate) async fn find(pool: &PgPool, id: Uuid) -> Result<Option<(Booking, Option<Uuid>)>, sqlx::Error> {
-    let sql = concat!(
-        "select ",
-        columns!(),
-        ", e.host_id from bookings b left join events e on e.id = b.event_id where b.id = $1"
-    );
-    let Some(row) = sqlx::query(sql).bind(id).fetch_optional(pool).await? else { return Ok(None) };
-    Ok(Some((from_row(&row)?, row.try_get("host_id")?)))
+pub(crate) async fn find(pool: &PgPool, id: Uuid) -> Result<Option<Booking>, sqlx::Error> {
+    let sql = concat!("select ", columns!(), " from bookings b where b.id = $1");
+    sqlx::query(sql).bind(id).fetch_optional(pool).await?.as_ref().map(from_row).transpose()
 }
 
 /// An element of `bookings.tickets`.

@@ -66,6 +66,14 @@ async fn the_page_comes_from_the_binary_and_shows_our_document() {
 }
 
 #[tokio::test]
+async fn a_file_that_the_page_does_not_have_is_a_problem() {
+    let app = App::new("docs_nothing").await;
+    for path in ["/docs/nothing", "/docs/nothing.js", "/docs/a/b"] {
+        app.get(path).await.refused(404, "not-found");
+    }
+}
+
+#[tokio::test]
 async fn the_public_keys_are_there_for_everybody_and_the_private_ones_for_nobody() {
     let app = App::new("jwks").await;
     sqlx::query("insert into signing_keys (kid, public_key, sealed_private) values ('one', $1, 'secret')")

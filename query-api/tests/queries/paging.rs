@@ -46,6 +46,22 @@ async fn pages_by_cursor_are_the_whole_list_in_every_order() {
 }
 
 #[tokio::test]
+async fn equals_are_in_the_order_of_their_ids() {
+    let app = App::new("equals").await;
+    for _ in 0..6 {
+        EventRow::new("Same").insert(&app.rows).await;
+    }
+    for sort in ["date", "title"] {
+        for (order, is_sorted) in [("asc", true), ("desc", false)] {
+            let list = app.get(&format!("/api/v1/events?sort={sort}&order={order}")).await.ok();
+            let ids = of_items(&list, "id");
+            assert_eq!((ids.len(), ids.is_sorted()), (6, is_sorted), "{sort} {order}");
+            assert!(ids.is_sorted() || ids.iter().rev().is_sorted(), "{sort} {order}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_last_page_is_known_even_when_it_is_full() {
     let app = App::new("full_page").await;
     insert_events(&app, 10).await;

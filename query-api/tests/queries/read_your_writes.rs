@@ -81,6 +81,26 @@ async fn each_query_waits_for_its_own_projection_only() {
 }
 
 #[tokio::test]
+async fn a_host_who_reads_a_booking_waits_for_the_event_and_its_attendee_does_not() {
+    let app = App::new("token_of_host").await;
+    let (host, attendee) = (app.person("host"), app.person("attendee"));
+    let event = EventRow { host_id: host.id, ..EventRow::new("Engines") };
+    let booking = insert_booking(&app.rows, event.id, attendee.id, EARLY).await;
+    set_applied(&app.rows, "bookings", "booking", booking, 1).await;
+    let (path, token) =
+        (format!("/api/v1/bookings/{booking}"), format!("event:{}:2,booking:{booking}:1", event.id));
+    app.get_after(&attendee, &path, &token).await.ok();
+    app.get_after(&app.person("admin"), &path, &token).await.ok();
+    app.get_after(&host, &path, &token).await.refused(503, "read-model-lagging");
+    let event_arrives = async {
+        let event = event.insert(&app.rows).await;
+        set_applied(&app.rows, "events", "event", event.id, 2).await;
+    };
+    let (answer, ()) = tokio::join!(app.get_after(&host, &path, &token), event_arrives);
+    answer.ok();
+}
+
+#[tokio::test]
 async fn who_may_is_checked_before_the_token_and_the_token_before_the_parameters() {
     let app = App::new("token_malformed").await;
     let person = app.person("attendee");
