@@ -112,7 +112,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// The key is defective.
-    pub(crate) fn sign(&self, claims: &AccessClaims) -> Result<String, jsonwebtoken::errors::Error> {
+    pub fn sign(&self, claims: &AccessClaims) -> Result<String, jsonwebtoken::errors::Error> {
         let current = self.current();
         claims.encode(&current.kid, &current.key)
     }

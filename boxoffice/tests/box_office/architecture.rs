@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, process::Command};
 use serde_json::Value;
 
 /// What each crate of the workspace may use of the workspace.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
+    ("bench", &["command-api", "domain", "event-store", "platform", "testkit"]),
     ("boxoffice", &["command-api", "event-store", "feed", "platform", "processes", "projector", "query-api"]),
     ("command-api", &["contract", "domain", "event-store", "platform"]),
     ("contract", &[]),
