@@ -30,7 +30,8 @@ pub(crate) enum Command {
     Relay,
     /// Keeps the read models up to date
     Projector,
-    /// Follows events and gives commands: ends holds that lapsed and bookings of cancelled events
+    /// Follows events and gives commands: ends holds that lapsed and bookings of cancelled events, notices that sales have
+    /// started
     Processes,
     /// Creates or updates the tables of both databases, and the topics if KAFKA_BROKERS is set
     Migrate,

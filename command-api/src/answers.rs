@@ -10,6 +10,7 @@ use contract::{CONSISTENCY_TOKEN_HEADER, ConsistencyToken, StreamPoint};
 use domain::{
     Money,
     booking::PlacedBooking,
+    notification::{Channel, NotificationKind, Preferences},
     show::{CreatedShow, ShowStatus},
     user::Profile,
 };
@@ -102,6 +103,27 @@ pub(crate) fn user(profile: &Profile) -> contract::User {
         role: profile.role.name().to_owned(),
         created_at: profile.registered_at,
         version: i64::try_from(profile.version).unwrap_or(i64::MAX),
+    }
+}
+
+/// How a user wants to be told what.
+pub(crate) fn preferences(preferences: &Preferences) -> contract::Preferences {
+    let channel_of = |kind| match preferences.channel_of(kind) {
+        Channel::Inbox => contract::Channel::Inbox,
+        Channel::Email => contract::Channel::Email,
+        Channel::Both => contract::Channel::Both,
+        Channel::None => contract::Channel::None,
+    };
+    contract::Preferences {
+        new_event: channel_of(NotificationKind::NewEvent),
+        sale_started: channel_of(NotificationKind::SaleStarted),
+        event_updated: channel_of(NotificationKind::EventUpdated),
+        event_cancelled: channel_of(NotificationKind::EventCancelled),
+        event_sold_out: channel_of(NotificationKind::EventSoldOut),
+        booking_confirmed: channel_of(NotificationKind::BookingConfirmed),
+        booking_expired: channel_of(NotificationKind::BookingExpired),
+        booking_cancelled: channel_of(NotificationKind::BookingCancelled),
+        refund_made: channel_of(NotificationKind::RefundMade),
     }
 }
 

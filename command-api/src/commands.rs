@@ -4,6 +4,7 @@ pub(crate) mod cancel_booking;
 pub(crate) mod cancel_event;
 pub(crate) mod change_event;
 pub(crate) mod change_password;
+pub(crate) mod change_preferences;
 pub(crate) mod change_user;
 pub(crate) mod create_event;
 pub(crate) mod delete_event;
@@ -15,9 +16,12 @@ pub(crate) mod log_in;
 pub(crate) mod log_out;
 pub(crate) mod place_booking;
 pub(crate) mod publish_event;
+pub(crate) mod read_notification;
 pub(crate) mod refresh_session;
 pub(crate) mod register_user;
+pub(crate) mod show_interest;
 pub(crate) mod unfollow_host;
+pub(crate) mod withdraw_interest;
 
 use domain::{
     BookingId, ShowId, UserId,
@@ -41,6 +45,28 @@ async fn placed_booking(api: &CommandApi, booking_id: BookingId) -> Result<Place
         (Booking::Placed(placed), _) => Ok(placed),
         (Booking::Unplaced, _) => Err(Problem::not_found()),
     }
+}
+
+/// Whether there is such an event and this reader may know of it: what never was public is its host's alone. What was
+/// once public stays known, cancelled or not.
+///
+/// It reads no long stream: both events that it looks for come before any ticket.
+async fn may_know_of(api: &CommandApi, show_id: ShowId, reader: UserId) -> Result<bool, Problem> {
+    let known: Option<bool> = sqlx::query_scalar(
+        "select created.payload ->> 'hostId' = $2
+                or not (created.payload ->> 'draft')::boolean
+                or exists (select from events published
+                           where published.aggregate_type = 'event' and published.aggregate_id = $1
+                                 and published.event_type = 'EventPublished')
+         from events created
+         where created.aggregate_type = 'event' and created.aggregate_id = $1 and created.sequence = 1",
+    )
+    .bind(show_id.to_string())
+    .bind(reader.to_string())
+    .fetch_optional(api.store.pool())
+    .await
+    .map_err(|error| refusals::database(&error))?;
+    Ok(known.unwrap_or(false))
 }
 
 /// What a host wants of their event. Repeating it does nothing, so it needs no receipt.

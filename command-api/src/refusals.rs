@@ -97,7 +97,7 @@ pub(crate) fn user(error: UserError) -> Problem {
         UserError::NotRegistered => Problem::not_found(),
         UserError::VersionConflict { current } => {
             Problem::new(StatusCode::PRECONDITION_FAILED, "version-conflict")
-                .detail("The user has changed since you read it.")
+                .detail("This has changed since you read it.")
                 .with("version", current)
         }
         UserError::FollowsOneself => {
@@ -106,6 +106,11 @@ pub(crate) fn user(error: UserError) -> Problem {
         UserError::FollowsTooMany { max } => {
             Problem::conflict("follows-too-many", format!("Nobody follows more than {max} hosts."))
         }
+        UserError::InterestedInTooMany { max } => Problem::conflict(
+            "interests-too-many",
+            format!("Nobody is interested in more than {max} events."),
+        ),
+        UserError::NoSuchNotification => Problem::not_found(),
     }
 }
 

@@ -10,9 +10,10 @@ use utoipa_axum::{
 use crate::{
     CommandApi,
     commands::{
-        cancel_booking, cancel_event, change_event, change_password, change_user, create_event, delete_event,
-        end_session, erase_user, extend_booking, follow_host, log_in, log_out, place_booking, publish_event,
-        refresh_session, register_user, unfollow_host,
+        cancel_booking, cancel_event, change_event, change_password, change_preferences, change_user,
+        create_event, delete_event, end_session, erase_user, extend_booking, follow_host, log_in, log_out,
+        place_booking, publish_event, read_notification, refresh_session, register_user, show_interest,
+        unfollow_host, withdraw_interest,
     },
 };
 
@@ -42,12 +43,16 @@ fn routes() -> OpenApiRouter<CommandApi> {
         .routes(routes!(erase_user::erase_user))
         .routes(routes!(follow_host::follow_host))
         .routes(routes!(unfollow_host::unfollow_host))
+        .routes(routes!(change_preferences::change_preferences))
         .routes(routes!(create_event::create_event).layer(DefaultBodyLimit::max(MAX_HALL_BODY_BYTES)))
         .routes(routes!(change_event::change_event).layer(DefaultBodyLimit::max(MAX_HALL_BODY_BYTES)))
         .routes(routes!(publish_event::publish_event))
         .routes(routes!(cancel_event::cancel_event))
         .routes(routes!(delete_event::delete_event))
+        .routes(routes!(show_interest::show_interest))
+        .routes(routes!(withdraw_interest::withdraw_interest))
         .routes(routes!(place_booking::place_booking))
         .routes(routes!(extend_booking::extend_booking))
         .routes(routes!(cancel_booking::cancel_booking))
+        .routes(routes!(read_notification::read_notification))
 }

@@ -323,6 +323,7 @@ impl ShowOrder {
                 ShowCommand::ReleaseTickets { booking_id: *booking_id, attendee_id: *attendee_id, at }
             }
             Self::ExpireHolds { limit } => ShowCommand::ExpireHolds { limit: *limit, at },
+            Self::StartSales => ShowCommand::StartSales { at },
             Self::ReleaseCancelled { limit } => ShowCommand::ReleaseCancelled { limit: *limit, at },
             Self::OfHost { order, .. } => match order {
                 HostOrder::Change(change) => {
@@ -342,7 +343,10 @@ impl ShowOrder {
             Self::Place { booking_id, .. }
             | Self::Extend { booking_id, .. }
             | Self::CancelBooking { booking_id, .. } => Some(*booking_id),
-            Self::ExpireHolds { .. } | Self::ReleaseCancelled { .. } | Self::OfHost { .. } => None,
+            Self::ExpireHolds { .. }
+            | Self::StartSales
+            | Self::ReleaseCancelled { .. }
+            | Self::OfHost { .. } => None,
         }
     }
 
@@ -369,7 +373,8 @@ fn booking_of(event: &ShowEvent) -> Option<BookingId> {
         | ShowEvent::EventPublished { .. }
         | ShowEvent::EventChanged { .. }
         | ShowEvent::EventCancelled { .. }
-        | ShowEvent::EventDeleted { .. } => None,
+        | ShowEvent::EventDeleted { .. }
+        | ShowEvent::SalesStarted { .. } => None,
     }
 }
 
@@ -390,7 +395,8 @@ fn booking_command(show_id: ShowId, event: &ShowEvent) -> Option<(BookingId, Boo
         | ShowEvent::EventPublished { .. }
         | ShowEvent::EventChanged { .. }
         | ShowEvent::EventCancelled { .. }
-        | ShowEvent::EventDeleted { .. } => return None,
+        | ShowEvent::EventDeleted { .. }
+        | ShowEvent::SalesStarted { .. } => return None,
     };
     Some((booking_of(event)?, command))
 }

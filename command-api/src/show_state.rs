@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     ShowId,
@@ -104,7 +104,8 @@ impl ShowState {
     /// The database's time, if it was read a moment ago.
     pub(crate) fn recent_time(&self) -> Option<DateTime<Utc>> {
         let (read, at) = self.read_at.filter(|(_, at)| at.elapsed() < RECENT)?;
-        Some(self.not_before_the_last(read + at.elapsed()))
+        // The database counts microseconds.
+        Some(self.not_before_the_last((read + at.elapsed()).trunc_subsecs(6)))
     }
 
     /// Time never runs backwards in a stream.
@@ -193,7 +194,14 @@ impl ShowState {
 
     async fn load_snapshot(&mut self) -> Result<(), AppendError> {
         let Some(snapshot) = self.store.snapshot(&self.stream, FOLD_VERSION).await? else { return Ok(()) };
-        self.show = serde_json::from_slice(&snapshot.head).map_err(malformed)?;
+        match serde_json::from_slice(&snapshot.head) {
+            Ok(show) => self.show = show,
+            Err(error) => {
+                let error = &error as &dyn Error;
+                tracing::error!(error, stream = %self.stream, "a snapshot cannot be read; the whole stream is");
+                return Ok(());
+            }
+        }
         self.sequence = snapshot.sequence;
         self.kept = Kept { sequence: Some(snapshot.sequence), tried: snapshot.sequence, ..Kept::default() };
         Ok(())

@@ -63,6 +63,8 @@ pub enum ShowOrder {
         /// Most of them.
         limit: usize,
     },
+    /// The visible start of the sale, if it has come.
+    StartSales,
     /// The end of bookings of a cancelled show.
     ReleaseCancelled {
         /// Most of them.

@@ -8,6 +8,7 @@ mod consistency_token;
 mod event;
 mod list;
 mod notification;
+mod preferences;
 mod problem;
 mod user;
 
@@ -16,6 +17,7 @@ pub use consistency_token::{ConsistencyToken, MalformedToken, StreamPoint};
 pub use event::{Availability, Event, Seat, TicketType, seat_id};
 pub use list::List;
 pub use notification::Notification;
+pub use preferences::{Channel, Preferences};
 pub use problem::{Problem, ProblemField};
 pub use user::{OpenSession, Session, User};
 

@@ -11,7 +11,8 @@ use uuid::Uuid;
 pub struct Notification {
     /// Its id.
     pub id: Uuid,
-    /// `booking-confirmed`, or `event-sold-out` for the event's host.
+    /// `new-event`, `sale-started`, `event-updated`, `event-cancelled`, `booking-confirmed`, `booking-expired` or
+    /// `booking-cancelled`; `event-sold-out` for the event's host.
     #[schema(example = "booking-confirmed")]
     pub kind: String,
     /// About which event.

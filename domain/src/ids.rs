@@ -67,6 +67,10 @@ id! {
     /// A named, priced pool of a show's capacity.
     TicketTypeId
 }
+id! {
+    /// Something that one person is told. The id says whose it is, see [`NotificationId::is_for`].
+    NotificationId
+}
 
 /// One numbered place in a show. Made from the show's id and the place's index in the seating, so that a hall of
 /// 100,000 seats needs no list of ids: the last four bytes of the show's id, exclusive-or the index + 1.

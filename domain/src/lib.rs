@@ -11,12 +11,13 @@
 pub mod booking;
 mod ids;
 mod money;
+pub mod notification;
 mod personal;
 pub mod show;
 mod text;
 pub mod user;
 
-pub use ids::{BookingId, MalformedId, SeatId, ShowId, TicketTypeId, UserId};
+pub use ids::{BookingId, MalformedId, NotificationId, SeatId, ShowId, TicketTypeId, UserId};
 pub use money::{Currency, Money, Price};
 pub use personal::Personal;
 pub use text::{

@@ -6,7 +6,7 @@ use feed::Source;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{ProcessError, Processes};
+use crate::{ProcessError, Processes, sale_starts};
 
 const NAME: &str = "processes";
 const STREAM_TYPES: &[&str] = &["event"];
@@ -79,13 +79,23 @@ async fn note_in_tx(
             )
             .bind(event.event_id)
             .bind(&event.stream.id)
-            .execute(tx)
+            .execute(&mut *tx)
             .await?;
+            sale_starts::forget_in_tx(tx, event).await?;
         }
-        ShowEvent::EventCreated { .. }
-        | ShowEvent::EventPublished { .. }
-        | ShowEvent::EventChanged { .. }
+        ShowEvent::EventCreated { details, at, .. } => {
+            if let Some(start) = details.schedule.sales_start.filter(|start| *start > at) {
+                sale_starts::note_in_tx(tx, event, start).await?;
+            }
+        }
+        // Without a start, or with one that has passed, the sale has started by this change, if it had not before.
+        ShowEvent::EventChanged { details, at, .. } => {
+            sale_starts::note_in_tx(tx, event, details.schedule.sales_start.unwrap_or(at)).await?;
+        }
+        // The start of a draft's sale is noted already. Where it has passed, the sale starts with the publication.
+        ShowEvent::EventPublished { .. }
         | ShowEvent::EventDeleted { .. }
+        | ShowEvent::SalesStarted { .. }
         | ShowEvent::TicketsSold { .. } => {}
     }
     Ok(())

@@ -2,6 +2,7 @@
 //!
 //! - `follow`: notes what is to be done, in the transaction that moves the checkpoint.
 //! - `expiry`: makes it visible that holds have lapsed. Nobody depends on it: lapsed holds block nobody anyway.
+//! - `sale_starts`: makes it visible that sales have started, for who waits for it. Nobody needs it to buy.
 //! - `cascades`: ends every booking of a cancelled event, however many there are.
 //!
 //! What is to be done is kept in tables until it is done, so a process that dies half-way goes on where it was; every
@@ -12,6 +13,7 @@
 mod cascades;
 mod expiry;
 mod follow;
+mod sale_starts;
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -63,11 +65,13 @@ impl Processes {
     pub async fn run(self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
         let writers = self.writers.clone();
-        let (follow, expiry, cascades) = (self.clone(), self.clone(), self);
-        let (one, two, three) = (shutdown.clone(), shutdown.clone(), shutdown);
+        let (follow, expiry, sales, cascades) = (self.clone(), self.clone(), self.clone(), self);
+        let (one, two, three, four) = (shutdown.clone(), shutdown.clone(), shutdown.clone(), shutdown);
         tasks.spawn(async move { follow.keep("following events", one, async |p| p.follow().await).await });
         tasks.spawn(async move { expiry.keep("expiring holds", two, async |p| p.expire().await).await });
-        tasks.spawn(async move { cascades.keep("cascading", three, async |p| p.cascade().await).await });
+        tasks
+            .spawn(async move { sales.keep("starting sales", three, async |p| p.start_sales().await).await });
+        tasks.spawn(async move { cascades.keep("cascading", four, async |p| p.cascade().await).await });
         tasks.join_all().await;
         writers.rest().await;
     }

@@ -85,10 +85,11 @@ async fn try_batch(
 ) -> Result<(), ProjectError> {
     let mut tx = read.begin().await.map_err(ProjectError::Read)?;
     // A rebuild that switches its tables in takes this row for itself. Who will move the checkpoint takes it at once:
-    // two that share it first could not both go on.
-    let lock = match batch.checkpoint {
-        Some(_) => "select position from projections where name = $1 for update",
-        None => "select position from projections where name = $1 for share",
+    // two that share it first could not both go on. So does who must see what every other batch has made.
+    let lock = if batch.checkpoint.is_some() || projection.joins_streams() {
+        "select position from projections where name = $1 for update"
+    } else {
+        "select position from projections where name = $1 for share"
     };
     sqlx::query(lock).bind(projection.name()).execute(&mut *tx).await.map_err(ProjectError::Read)?;
     let mut applying = Applying::begin(projection, store, &mut tx, &batch.events, poison).await?;

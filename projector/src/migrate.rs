@@ -11,9 +11,10 @@ use sqlx::{
 /// The schema; pools on the read database have it as their `search_path`.
 pub const READ_SCHEMA: &str = "read_model";
 
-const FILES: [(i64, &str, &str); 2] = [
+const FILES: [(i64, &str, &str); 3] = [
     (1, "read models", include_str!("../../migrations/read/0001_read_models.sql")),
     (2, "users", include_str!("../../migrations/read/0002_users.sql")),
+    (3, "notifications", include_str!("../../migrations/read/0003_notifications.sql")),
 ];
 
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {

@@ -13,6 +13,12 @@ pub trait Projection: Send + Sync {
     /// The types of stream that it follows.
     fn stream_types(&self) -> &'static [&'static str];
 
+    /// Whether what it makes of one stream depends on rows that it made of others. Then its batches are applied one at a
+    /// time, whichever process has them: of two that do not see each other's rows, neither would make what both lead to.
+    fn joins_streams(&self) -> bool {
+        false
+    }
+
     /// Its tables, `applied` among them.
     fn tables(&self) -> &'static [&'static str];
 

@@ -37,6 +37,20 @@ impl FromRequestParts<QueryApi> for Admin {
     }
 }
 
+/// The user whom the path names, read by nobody else; 401 for nobody, 403 for everybody else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Oneself(pub(crate) Uuid);
+
+impl FromRequestParts<QueryApi> for Oneself {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &QueryApi) -> Result<Self, Problem> {
+        let caller = <Caller as FromRequestParts<QueryApi>>::from_request_parts(parts, api).await?;
+        let PathId(id) = PathId::<Uuid>::from_request_parts(parts, api).await?;
+        if caller.id == id { Ok(Self(id)) } else { Err(Problem::forbidden("Only the user may read this.")) }
+    }
+}
+
 /// The user whom the path names, read by themselves or by an administrator; 401 for nobody, 403 for everybody else.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnUser {

@@ -2,7 +2,7 @@
 //!
 //! - `routes`: every route, one line each.
 //! - `list`: what all lists share: pages, orders, cursors.
-//! - `live`: what happens to an event, pushed to everybody who watches it.
+//! - `live`: what happens to an event, pushed to everybody who watches it; what somebody is told, to themselves.
 //! - `rows`: from the tables of the read models to the shapes of the contract.
 //! - `read_your_writes`: waits until a read model includes what the caller wrote.
 //! - [`docs()`]: the OpenAPI document of both edges, and a page to browse it.
@@ -28,7 +28,7 @@ pub use routes::router;
 
 use axum::extract::FromRef;
 use event_store::EventStore;
-use live::{Live, MAX_READERS};
+use live::{Live, MAX_READERS, inbox::LiveInboxes};
 use platform::{Shutdown, tokens::TokenChecker};
 use sqlx::PgPool;
 
@@ -40,6 +40,7 @@ pub struct QueryApi {
     pub(crate) store: EventStore,
     pub(crate) tokens: TokenChecker,
     pub(crate) live: Live,
+    pub(crate) inboxes: LiveInboxes,
 }
 
 impl QueryApi {
@@ -47,13 +48,15 @@ impl QueryApi {
     /// end when a stop is asked for.
     #[must_use]
     pub fn new(read: PgPool, store: EventStore, tokens: TokenChecker, shutdown: Shutdown) -> Self {
-        Self { live: Live::new(read.clone(), shutdown, MAX_READERS), read, store, tokens }
+        let live = Live::new(read.clone(), shutdown, MAX_READERS);
+        Self { inboxes: LiveInboxes::beside(&live), live, read, store, tokens }
     }
 
     /// Lets fewer read live streams at once.
     #[must_use]
     pub fn max_live_readers(self, max_readers: usize) -> Self {
-        Self { live: self.live.for_readers(max_readers), ..self }
+        let live = self.live.for_readers(max_readers);
+        Self { inboxes: LiveInboxes::beside(&live), live, ..self }
     }
 }
 

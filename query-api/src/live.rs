@@ -1,9 +1,11 @@
-//! Live streams of events: availability, seats, and what its host does, pushed to everybody who watches.
+//! Live streams of events: availability, seats, and what its host does, pushed to everybody who watches. Those of
+//! notifications are in `inbox`.
 //!
 //! - [`Position`]: how far a reader is, which is the `id:` of a message and what `Last-Event-ID` brings back.
 //! - `news`: what an event's readers have not seen since a position, as text of SSE.
 //! - `poll`: one task a process looks which of the watched events have moved and tells their readers.
 //! - `reader`: one reader's stream.
+//! - `stream`: what all live streams are in HTTP.
 //!
 //! The rows alone decide what is told, so any process goes on where another one left off. A reader's message is made
 //! once an event and process, whoever reads it. Who is too slow for the last few of them is not waited for: what was
@@ -11,10 +13,12 @@
 //!
 //! Architecture invariant: nothing here knows who may read an event; that is settled before.
 
+pub(crate) mod inbox;
 mod news;
 mod poll;
 mod position;
 mod reader;
+mod stream;
 
 use std::{
     collections::HashMap,
@@ -26,11 +30,12 @@ use chrono::{DateTime, Utc};
 use contract::TicketType;
 use platform::{Problem, Shutdown};
 use sqlx::PgPool;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use uuid::Uuid;
 
 pub(crate) use position::Position;
 pub(crate) use reader::Reader;
+pub(crate) use stream::{answer, last_place};
 
 use crate::failures;
 use news::News;
@@ -103,11 +108,7 @@ impl Live {
     /// # Errors
     /// 503 `too-many-streams` when there is no room, 404 when there is no such event; the database does not answer.
     pub(crate) async fn watch(&self, id: Uuid, after: Option<Position>) -> Result<Reader, Problem> {
-        let no_room = |_| {
-            let detail = "Too many are watching. Please try again, or ask for the availability.";
-            Problem::unavailable("too-many-streams", detail, RETRY_AFTER_SECONDS)
-        };
-        let place = Arc::clone(&self.0.room).try_acquire_owned().map_err(no_room)?;
+        let place = take_place(&self.0.room)?;
         let (watched, updates) = self.join(id);
         let is_known = self.0.look_first(&watched).await.map_err(|error| failures::database(&error))?;
         // Read after the first look and after joining, so that between this and the next update nothing is missed.
@@ -131,6 +132,14 @@ impl Live {
         }
         joined
     }
+}
+
+/// A place among the readers of all live streams.
+fn take_place(room: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(room).try_acquire_owned().map_err(|_| {
+        let detail = "Too many are watching. Please try again, or ask without a stream.";
+        Problem::unavailable("too-many-streams", detail, RETRY_AFTER_SECONDS)
+    })
 }
 
 impl Inner {

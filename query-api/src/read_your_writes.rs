@@ -107,7 +107,7 @@ impl Projection {
             Self::Users => &[USER],
             Self::Events => &[EVENT],
             Self::Bookings => &[BOOKING],
-            Self::Notifications => &[EVENT, BOOKING],
+            Self::Notifications => &[USER, EVENT, BOOKING],
         };
         points.iter().filter(|point| types.contains(&point.stream_type.as_str())).collect()
     }
@@ -178,6 +178,6 @@ mod tests {
         assert_eq!(followed(Projection::Users), "u");
         assert_eq!(followed(Projection::Events), "e");
         assert_eq!(followed(Projection::Bookings), "b");
-        assert_eq!(followed(Projection::Notifications), "eb");
+        assert_eq!(followed(Projection::Notifications), "ueb");
     }
 }

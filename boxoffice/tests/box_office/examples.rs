@@ -60,6 +60,7 @@ pub(crate) async fn examples(office: &BoxOffice) -> Vec<Example> {
         json!({ "eventId": Uuid::now_v7(), "tickets": [{ "ticketTypeId": ticket_type_id, "quantity": 1 }] });
     let seats = json!({ "eventId": Uuid::now_v7(), "seats": [Uuid::now_v7()] });
     let (bookings, user) = ("/api/v1/bookings", "/api/v1/users/{id}");
+    let preferences = "/api/v1/users/{id}/preferences";
     let post = |route: &'static str, who, body| example(Method::POST, route, route.to_owned(), who, body);
     let put_event = |body| example(Method::PUT, own_event, own_path.clone(), Some(&host), body);
     vec![
@@ -77,6 +78,13 @@ pub(crate) async fn examples(office: &BoxOffice) -> Vec<Example> {
             person(user, &attendee),
             Some(&attendee),
             json!({ "name": "Ada", "email": attendee.email }),
+        ),
+        example(
+            Method::PUT,
+            preferences,
+            person(preferences, &attendee),
+            Some(&attendee),
+            json!({ "new-event": "inbox" }),
         ),
         post(events, Some(&host), full.clone()),
         post(events, Some(&host), offering("ticketTypes", &ticket_type)),

@@ -41,7 +41,13 @@ async fn the_document_describes_both_edges() {
         ("/api/v1/bookings", "get"),
         ("/api/v1/bookings/{id}", "get"),
         ("/api/v1/bookings/{id}", "delete"),
+        ("/api/v1/events/{id}/interest", "put"),
+        ("/api/v1/events/{id}/interest", "delete"),
         ("/api/v1/notifications", "get"),
+        ("/api/v1/notifications/live", "get"),
+        ("/api/v1/notifications/{id}/read", "post"),
+        ("/api/v1/users/{id}/preferences", "get"),
+        ("/api/v1/users/{id}/preferences", "put"),
         ("/api/v1/audit/events", "get"),
         ("/api/v1/audit/streams/{type}/{id}", "get"),
     ] {

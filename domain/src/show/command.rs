@@ -27,6 +27,11 @@ pub enum ShowCommand {
         /// Now.
         at: DateTime<Utc>,
     },
+    /// Makes it visible that the sale has started, once.
+    StartSales {
+        /// Now.
+        at: DateTime<Utc>,
+    },
     /// Cancels it and takes it out of all lists.
     Delete {
         /// Now.

@@ -58,6 +58,13 @@ pub enum ShowEvent {
         /// When.
         at: DateTime<Utc>,
     },
+    /// The start of the sale has come, while the show was public: `salesStart` has passed, or the host has put it to a time
+    /// that had passed. Not where tickets were on sale from the publication on. When the start is put off after it,
+    /// the sale starts again and there is another one.
+    SalesStarted {
+        /// When it was noticed.
+        at: DateTime<Utc>,
+    },
     /// Tickets are set aside for an attendee until a time.
     TicketsHeld {
         /// What was taken by whom.
@@ -162,6 +169,7 @@ impl DomainEvent for ShowEvent {
             Self::EventChanged { .. } => "EventChanged",
             Self::EventCancelled { .. } => "EventCancelled",
             Self::EventDeleted { .. } => "EventDeleted",
+            Self::SalesStarted { .. } => "SalesStarted",
             Self::TicketsHeld { .. } => "TicketsHeld",
             Self::HoldExtended { .. } => "HoldExtended",
             Self::HoldExpired { .. } => "HoldExpired",

@@ -48,6 +48,7 @@ struct Face {
     details_version: u64,
     status: ShowStatus,
     deleted: bool,
+    sale_has_started: bool,
     ticket_types: Vec<TicketType>,
     seating: Option<(Vec<SeatBlock>, u32)>,
 }
@@ -65,7 +66,7 @@ impl Show {
                 Self::Uncreated,
                 ShowEvent::EventCreated { event_id, host_id, details, ticket_types, seating, draft, at },
             ) => {
-                *self = Self::Created(Box::new(CreatedShow {
+                let mut show = CreatedShow {
                     id: event_id,
                     host_id,
                     details: *details,
@@ -75,9 +76,14 @@ impl Show {
                     ticket_types: ticket_types.into_iter().map(|offered| offered.with(0, 0)).collect(),
                     created_at: at,
                     last_at: at,
+                    sale_has_started: false,
                     seating: Seating::new(seating),
                     bookings: Bookings::default(),
-                }));
+                };
+                if !draft {
+                    show.opened(at);
+                }
+                *self = Self::Created(Box::new(show));
                 Undo(Before::Uncreated)
             }
             (Self::Created(show), event) => {
@@ -111,11 +117,15 @@ impl CreatedShow {
         match event {
             // Cannot be: a stream has one of it, the first.
             ShowEvent::EventCreated { .. } => Step::None,
-            ShowEvent::EventPublished { at } => self.changed(at, |show| show.status = ShowStatus::Published),
+            ShowEvent::EventPublished { at } => self.changed(at, |show| {
+                show.status = ShowStatus::Published;
+                show.opened(at);
+            }),
             ShowEvent::EventChanged { details, ticket_types, seating, at } => {
                 let arrangement = self.seating.arrangement();
                 let mut step = self.changed(at, |show| {
                     show.details = *details;
+                    show.rescheduled(at);
                     show.offer(ticket_types);
                     show.seating.rearrange(seating);
                 });
@@ -126,6 +136,12 @@ impl CreatedShow {
             }
             ShowEvent::EventCancelled { at } => self.changed(at, |show| show.status = ShowStatus::Cancelled),
             ShowEvent::EventDeleted { at } => self.changed(at, |show| show.deleted = true),
+            ShowEvent::SalesStarted { at } => {
+                let face = self.face();
+                self.last_at = at;
+                self.sale_has_started = true;
+                Step::Changed(face)
+            }
             ShowEvent::TicketsHeld { taken, held_until, at } => {
                 self.last_at = at;
                 let booking_id = taken.booking_id;
@@ -168,11 +184,20 @@ impl CreatedShow {
                 self.bookings.sell_again(taken);
             }
             Step::Changed(face) => {
-                let Face { details, details_version, status, deleted, ticket_types, seating } = *face;
+                let Face {
+                    details,
+                    details_version,
+                    status,
+                    deleted,
+                    sale_has_started,
+                    ticket_types,
+                    seating,
+                } = *face;
                 self.details = details;
                 self.details_version = details_version;
                 self.status = status;
                 self.deleted = deleted;
+                self.sale_has_started = sale_has_started;
                 self.ticket_types = ticket_types;
                 if let Some((blocks, next_index)) = seating {
                     self.seating.restore(blocks, next_index);
@@ -182,18 +207,23 @@ impl CreatedShow {
     }
 
     fn changed(&mut self, at: DateTime<Utc>, change: impl FnOnce(&mut Self)) -> Step {
-        let face = Face {
+        let face = self.face();
+        self.last_at = at;
+        self.details_version += 1;
+        change(self);
+        Step::Changed(face)
+    }
+
+    fn face(&self) -> Box<Face> {
+        Box::new(Face {
             details: self.details.clone(),
             details_version: self.details_version,
             status: self.status,
             deleted: self.deleted,
+            sale_has_started: self.sale_has_started,
             ticket_types: self.ticket_types.clone(),
             seating: None,
-        };
-        self.last_at = at;
-        self.details_version += 1;
-        change(self);
-        Step::Changed(Box::new(face))
+        })
     }
 
     fn offer(&mut self, offered: Vec<OfferedTicketType>) {

@@ -3,8 +3,8 @@
 //! A show's stream alone decides about its tickets. At every prefix of it, what is sold and held never exceeds the
 //! capacity of a ticket type, and no seat has two owners (invariant I3).
 //!
-//! Read on: `tickets` takes and gives back, `changes` is what the host does, `evolve` folds events in; `bookings` knows
-//! who has what, `seating` the numbered seats.
+//! Read on: `tickets` takes and gives back, `changes` is what the host does, `sales` notices the start of the sale,
+//! `evolve` folds events in; `bookings` knows who has what, `seating` the numbered seats.
 
 mod aggregate;
 mod bookings;
@@ -14,6 +14,7 @@ mod details;
 mod error;
 mod event;
 mod evolve;
+mod sales;
 mod seating;
 mod snapshot;
 mod tickets;
@@ -77,6 +78,8 @@ pub struct CreatedShow {
     pub created_at: DateTime<Utc>,
     /// The time of the newest event. Time never runs backwards in a stream.
     pub last_at: DateTime<Utc>,
+    /// Whether the start of the sale has come and been noticed.
+    sale_has_started: bool,
     seating: Seating,
     bookings: Bookings,
 }
@@ -139,6 +142,7 @@ impl Show {
             (show, ShowCommand::Publish { at }) => show.publish(at),
             (show, ShowCommand::Cancel { at }) => Ok(show.cancel(at)),
             (show, ShowCommand::CancelComing { at }) => Ok(show.cancel_coming(at)),
+            (show, ShowCommand::StartSales { at }) => Ok(show.start_sales(at)),
             (show, ShowCommand::Delete { at }) => Ok(show.delete(at)),
             (show, ShowCommand::TakeTickets(take)) => show.take_tickets(take),
             (show, ShowCommand::ExtendHold { booking_id, attendee_id, at }) => {

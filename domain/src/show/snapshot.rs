@@ -58,6 +58,7 @@ impl CreatedShow {
             | ShowCommand::Publish { .. }
             | ShowCommand::Cancel { .. }
             | ShowCommand::CancelComing { .. }
+            | ShowCommand::StartSales { .. }
             | ShowCommand::Delete { .. }
             | ShowCommand::ExpireHolds { .. } => return BTreeSet::new(),
         };

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Role;
-use crate::{EmailAddress, PersonName, UserId};
+use crate::{EmailAddress, NotificationId, PersonName, ShowId, UserId, notification::Preferences};
 
 /// An order to a user's stream.
 #[derive(Debug, Clone)]
@@ -21,6 +21,14 @@ pub enum UserCommand {
     Follow(FollowHost),
     /// Follows a host no longer.
     Unfollow(UnfollowHost),
+    /// Wants to be told when the sale of a show starts.
+    ShowInterest(ShowInterest),
+    /// Wants that no longer.
+    WithdrawInterest(WithdrawInterest),
+    /// Wants to be told by other channels.
+    ChangePreferences(ChangePreferences),
+    /// Has read a notification.
+    ReadNotification(ReadNotification),
 }
 
 /// Opens an account. That no other account has the address is the append's business, not the aggregate's.
@@ -66,6 +74,45 @@ pub struct FollowHost {
 pub struct UnfollowHost {
     /// Whom.
     pub host_id: UserId,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
+
+/// Wants to be told when the sale of a show starts. That there is such a show is for the caller to know: it stands in
+/// another stream.
+#[derive(Debug, Clone, Copy)]
+pub struct ShowInterest {
+    /// In which show.
+    pub event_id: ShowId,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
+
+/// Wants to be told no longer when the sale of a show starts.
+#[derive(Debug, Clone, Copy)]
+pub struct WithdrawInterest {
+    /// In which show.
+    pub event_id: ShowId,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
+
+/// Wants to be told by other channels; a kind that is left out, or is the same, stays.
+#[derive(Debug, Clone)]
+pub struct ChangePreferences {
+    /// From now on.
+    pub preferences: Preferences,
+    /// Only if the preferences have this version still.
+    pub expected_version: Option<u64>,
+    /// Now.
+    pub at: DateTime<Utc>,
+}
+
+/// Has read a notification.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadNotification {
+    /// Which.
+    pub notification_id: NotificationId,
     /// Now.
     pub at: DateTime<Utc>,
 }

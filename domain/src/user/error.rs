@@ -9,8 +9,8 @@ pub enum UserError {
     /// The stream has no account.
     #[error("there is no such account")]
     NotRegistered,
-    /// The profile has another version than the caller knows.
-    #[error("the profile has version {current}")]
+    /// The profile, or the preferences, have another version than the caller knows.
+    #[error("the version is {current}")]
     VersionConflict {
         /// The version that it has.
         current: u64,
@@ -24,4 +24,13 @@ pub enum UserError {
         /// As many as anybody may.
         max: usize,
     },
+    /// They are interested in as many shows as anybody may be.
+    #[error("nobody is interested in more than {max} events")]
+    InterestedInTooMany {
+        /// As many as anybody may be.
+        max: usize,
+    },
+    /// They were never told that.
+    #[error("there is no such notification")]
+    NoSuchNotification,
 }

@@ -5,7 +5,7 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use super::Role;
-use crate::{Personal, UserId};
+use crate::{NotificationId, Personal, ShowId, UserId, notification::Preferences};
 
 /// A fact in a user's stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,42 @@ pub enum UserEvent {
         /// When.
         at: DateTime<Utc>,
     },
+    /// The user wants to be told when the sale of a show starts.
+    InterestShown {
+        /// Who.
+        user_id: UserId,
+        /// In which show.
+        event_id: ShowId,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The user wants that no longer.
+    InterestWithdrawn {
+        /// Who.
+        user_id: UserId,
+        /// In which show.
+        event_id: ShowId,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// From now on the user is told by other channels.
+    PreferencesChanged {
+        /// Who.
+        user_id: UserId,
+        /// The kinds whose channel is another one now; all others stay.
+        preferences: Preferences,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The user has read a notification.
+    NotificationRead {
+        /// Who.
+        user_id: UserId,
+        /// Which.
+        notification_id: NotificationId,
+        /// When.
+        at: DateTime<Utc>,
+    },
 }
 
 impl DomainEvent for UserEvent {
@@ -75,6 +111,10 @@ impl DomainEvent for UserEvent {
             Self::UserErased { .. } => "UserErased",
             Self::HostFollowed { .. } => "HostFollowed",
             Self::HostUnfollowed { .. } => "HostUnfollowed",
+            Self::InterestShown { .. } => "InterestShown",
+            Self::InterestWithdrawn { .. } => "InterestWithdrawn",
+            Self::PreferencesChanged { .. } => "PreferencesChanged",
+            Self::NotificationRead { .. } => "NotificationRead",
         }
         .to_owned()
     }

@@ -6,20 +6,25 @@ mod aggregate;
 mod command;
 mod error;
 mod event;
+mod following;
+mod inbox;
+mod interest;
 
-pub use command::{ChangeUser, FollowHost, RegisterUser, UnfollowHost, UserCommand};
+pub use command::{
+    ChangePreferences, ChangeUser, FollowHost, ReadNotification, RegisterUser, ShowInterest, UnfollowHost,
+    UserCommand, WithdrawInterest,
+};
 pub use error::UserError;
 pub use event::UserEvent;
+pub use following::MAX_FOLLOWED_HOSTS;
+pub use interest::MAX_INTERESTS;
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Personal, UserId};
-
-/// Most hosts that somebody follows.
-pub const MAX_FOLLOWED_HOSTS: usize = 1_000;
+use crate::{NotificationId, Personal, ShowId, UserId, notification::Preferences};
 
 /// What an account may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +76,7 @@ pub enum User {
     #[default]
     Unregistered,
     /// An account.
-    Registered(Profile),
+    Registered(Box<Profile>),
     /// Closed for good.
     Erased,
 }
@@ -93,12 +98,20 @@ pub struct Profile {
     pub version: u64,
     /// The hosts that they follow.
     pub following: BTreeSet<UserId>,
+    /// The shows that they are interested in.
+    pub interests: BTreeSet<ShowId>,
+    /// How they want to be told what.
+    pub preferences: Preferences,
+    /// Counts changes of the preferences, from 1.
+    pub preferences_version: u64,
+    /// The notifications that they have read.
+    read: BTreeSet<NotificationId>,
 }
 
 impl User {
     /// The profile, if the account exists.
     #[must_use]
-    pub const fn profile(&self) -> Option<&Profile> {
+    pub fn profile(&self) -> Option<&Profile> {
         match self {
             Self::Unregistered | Self::Erased => None,
             Self::Registered(profile) => Some(profile),
@@ -118,13 +131,29 @@ impl User {
             (UserCommand::Change(command), Self::Registered(profile)) => profile.change(&command),
             (UserCommand::Follow(command), Self::Registered(profile)) => profile.follow(command),
             (UserCommand::Unfollow(command), Self::Registered(profile)) => Ok(profile.unfollow(command)),
-            (UserCommand::Erase { at }, Self::Registered(Profile { id, role, .. })) => {
-                Ok(vec![UserEvent::UserErased { user_id: *id, role: *role, at }])
+            (UserCommand::ShowInterest(command), Self::Registered(profile)) => profile.show_interest(command),
+            (UserCommand::WithdrawInterest(command), Self::Registered(profile)) => {
+                Ok(profile.withdraw_interest(command))
+            }
+            (UserCommand::ChangePreferences(command), Self::Registered(profile)) => {
+                profile.change_preferences(&command)
+            }
+            (UserCommand::ReadNotification(command), Self::Registered(profile)) => {
+                profile.read_notification(command)
+            }
+            (UserCommand::Erase { at }, Self::Registered(profile)) => {
+                Ok(vec![UserEvent::UserErased { user_id: profile.id, role: profile.role, at }])
             }
             (UserCommand::Erase { .. }, Self::Erased) => Ok(vec![]),
             (UserCommand::Erase { .. }, Self::Unregistered)
             | (
-                UserCommand::Change(_) | UserCommand::Follow(_) | UserCommand::Unfollow(_),
+                UserCommand::Change(_)
+                | UserCommand::Follow(_)
+                | UserCommand::Unfollow(_)
+                | UserCommand::ShowInterest(_)
+                | UserCommand::WithdrawInterest(_)
+                | UserCommand::ChangePreferences(_)
+                | UserCommand::ReadNotification(_),
                 Self::Unregistered | Self::Erased,
             ) => Err(UserError::NotRegistered),
         }
@@ -134,16 +163,19 @@ impl User {
     pub fn evolve(&mut self, event: UserEvent) {
         match (event, self) {
             (UserEvent::UserRegistered { user_id: id, name, email, role, at }, user) => {
-                let following = BTreeSet::new();
-                *user = Self::Registered(Profile {
+                *user = Self::Registered(Box::new(Profile {
                     id,
                     name,
                     email,
                     role,
                     registered_at: at,
                     version: 1,
-                    following,
-                });
+                    following: BTreeSet::new(),
+                    interests: BTreeSet::new(),
+                    preferences: Preferences::default(),
+                    preferences_version: 1,
+                    read: BTreeSet::new(),
+                }));
             }
             (UserEvent::UserChanged { name, email, .. }, Self::Registered(profile)) => {
                 profile.name = name.unwrap_or_else(|| profile.name.clone());
@@ -156,11 +188,28 @@ impl User {
             (UserEvent::HostUnfollowed { host_id, .. }, Self::Registered(profile)) => {
                 profile.following.remove(&host_id);
             }
+            (UserEvent::InterestShown { event_id, .. }, Self::Registered(profile)) => {
+                profile.interests.insert(event_id);
+            }
+            (UserEvent::InterestWithdrawn { event_id, .. }, Self::Registered(profile)) => {
+                profile.interests.remove(&event_id);
+            }
+            (UserEvent::PreferencesChanged { preferences, .. }, Self::Registered(profile)) => {
+                profile.preferences.change(preferences);
+                profile.preferences_version += 1;
+            }
+            (UserEvent::NotificationRead { notification_id, .. }, Self::Registered(profile)) => {
+                profile.read.insert(notification_id);
+            }
             (UserEvent::UserErased { .. }, user) => *user = Self::Erased,
             (
                 UserEvent::UserChanged { .. }
                 | UserEvent::HostFollowed { .. }
-                | UserEvent::HostUnfollowed { .. },
+                | UserEvent::HostUnfollowed { .. }
+                | UserEvent::InterestShown { .. }
+                | UserEvent::InterestWithdrawn { .. }
+                | UserEvent::PreferencesChanged { .. }
+                | UserEvent::NotificationRead { .. },
                 Self::Unregistered | Self::Erased,
             ) => {}
         }
@@ -192,26 +241,5 @@ impl Profile {
             return Ok(vec![]);
         }
         Ok(vec![UserEvent::UserChanged { user_id: self.id, name, email, at: command.at }])
-    }
-
-    fn follow(&self, FollowHost { host_id, at }: FollowHost) -> Result<Vec<UserEvent>, UserError> {
-        if host_id == self.id {
-            return Err(UserError::FollowsOneself);
-        }
-        if self.following.contains(&host_id) {
-            return Ok(vec![]);
-        }
-        if self.following.len() >= MAX_FOLLOWED_HOSTS {
-            return Err(UserError::FollowsTooMany { max: MAX_FOLLOWED_HOSTS });
-        }
-        Ok(vec![UserEvent::HostFollowed { user_id: self.id, host_id, at }])
-    }
-
-    fn unfollow(&self, UnfollowHost { host_id, at }: UnfollowHost) -> Vec<UserEvent> {
-        if self.following.contains(&host_id) {
-            vec![UserEvent::HostUnfollowed { user_id: self.id, host_id, at }]
-        } else {
-            vec![]
-        }
     }
 }

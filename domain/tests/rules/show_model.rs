@@ -121,6 +121,11 @@ impl Model {
                 self.deleted = true;
                 at
             }
+            ShowEvent::SalesStarted { at } => {
+                prop_assert_eq!(self.status, ShowStatus::Published);
+                prop_assert!(self.details.schedule.sales_start.is_none_or(|start| start <= *at));
+                at
+            }
             ShowEvent::TicketsHeld { taken, held_until, at } => {
                 prop_assert!(taken.total().amount > 0);
                 self.take(taken, Stands::Held { since: *at, until: *held_until })?;
@@ -291,6 +296,7 @@ impl Model {
             },
             ShowCommand::Cancel { .. }
             | ShowCommand::CancelComing { .. }
+            | ShowCommand::StartSales { .. }
             | ShowCommand::Delete { .. }
             | ShowCommand::ReleaseTickets { .. }
             | ShowCommand::ExpireHolds { .. }
@@ -393,6 +399,7 @@ impl Model {
                 prop_assert_eq!(self.status, before.status);
             }
             ShowCommand::CancelComing { .. } => prop_assert_eq!(self.status, ShowStatus::Cancelled),
+            ShowCommand::StartSales { .. } => prop_assert_eq!(self.status, before.status),
             ShowCommand::Delete { .. } => prop_assert!(self.status == ShowStatus::Cancelled && self.deleted),
             ShowCommand::Change(change) => self.check_change(before, change)?,
             ShowCommand::TakeTickets(take) => self.check_taking(before, take)?,

@@ -82,6 +82,7 @@ enum Ask {
     ReleaseCancelled {
         limit: usize,
     },
+    StartSales,
     Publish,
     Cancel,
     CancelComing,
@@ -167,6 +168,7 @@ fn of_bookings_and_host() -> BoxedStrategy<Ask> {
         6 => any::<Index>().prop_map(Ask::Release),
         4 => (0..4_usize).prop_map(|limit| Ask::Expire { limit }),
         2 => (0..4_usize).prop_map(|limit| Ask::ReleaseCancelled { limit }),
+        1 => Just(Ask::StartSales),
         2 => Just(Ask::Publish),
         1 => prop_oneof![3 => Just(Ask::Publish), 2 => Just(Ask::Cancel), 1 => Just(Ask::CancelComing), 1 => Just(Ask::Delete)],
         1 => prop::sample::select(vec![300, 600, 900, 3_600, 7_200]).prop_map(Ask::HoldSeconds),
@@ -398,6 +400,7 @@ impl Office {
             }
             Ask::Expire { limit } => ShowCommand::ExpireHolds { limit: *limit, at },
             Ask::ReleaseCancelled { limit } => ShowCommand::ReleaseCancelled { limit: *limit, at },
+            Ask::StartSales => ShowCommand::StartSales { at },
             Ask::Publish => {
                 let is_late = self.model.details.schedule.start_date_time < at;
                 (!is_late).then_some(ShowCommand::Publish { at })?
@@ -644,6 +647,7 @@ fn booking_command(event: &ShowEvent) -> Option<(BookingId, BookingCommand)> {
         | ShowEvent::EventPublished { .. }
         | ShowEvent::EventChanged { .. }
         | ShowEvent::EventCancelled { .. }
-        | ShowEvent::EventDeleted { .. } => None,
+        | ShowEvent::EventDeleted { .. }
+        | ShowEvent::SalesStarted { .. } => None,
     }
 }

@@ -19,6 +19,7 @@ fn facts() -> Vec<ShowEvent> {
     vec![
         hall(),
         ShowEvent::EventPublished { at: minute(0) },
+        ShowEvent::SalesStarted { at: minute(0) },
         held(took_seats(1, &[0, 1])),
         held(took_seats(2, &[2])),
         ShowEvent::HoldExtended { booking_id: booking(1), held_until: minute(25), at: minute(10) },

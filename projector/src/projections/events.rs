@@ -67,6 +67,8 @@ impl Projection for Events {
             ShowEvent::EventPublished { .. } => details::publish_in_tx(tx, place).await?,
             ShowEvent::EventCancelled { .. } => details::cancel_in_tx(tx, place).await?,
             ShowEvent::EventDeleted { .. } => details::delete_in_tx(tx, place).await?,
+            // That a sale has started, the time alone tells readers.
+            ShowEvent::SalesStarted { .. } => {}
             ShowEvent::TicketsHeld { taken, held_until, .. } => {
                 tickets::hold_in_tx(tx, place, &taken, held_until).await?;
                 seats::take_in_tx(tx, place, &taken, Some(held_until)).await?;

@@ -65,6 +65,10 @@ impl Projection for Users {
                     .execute(tx)
                     .await?;
             }
+            UserEvent::InterestShown { .. }
+            | UserEvent::InterestWithdrawn { .. }
+            | UserEvent::PreferencesChanged { .. }
+            | UserEvent::NotificationRead { .. } => {}
         }
         Ok(())
     }

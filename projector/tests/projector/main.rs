@@ -4,8 +4,10 @@
 
 mod bookings;
 mod events;
+mod inbox;
 mod notifications;
 mod stream;
+mod subscriptions;
 
 use std::{sync::Arc, time::Duration};
 
@@ -124,6 +126,10 @@ impl Databases {
             .await
             .unwrap()
     }
+}
+
+fn a_user() -> UserId {
+    UserId::new(Uuid::now_v7())
 }
 
 fn a_show() -> ShowId {

@@ -2,19 +2,17 @@
 //!
 //! Nothing is buffered for a reader: the connection asks for the next piece when it has sent the one before.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc};
 
 use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, broadcast::error::RecvError};
 use uuid::Uuid;
 
-use super::{Inner, Position, Update, news::News};
-
-/// How long nothing is said before a comment shows that the connection lives. Below the idle limits of common gateways.
-const HEARTBEAT_PAUSE: Duration = Duration::from_secs(15);
-const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
-/// How long a client should wait before it connects again.
-const RETRY: &[u8] = b"retry: 2000\n\n";
+use super::{
+    Inner, Position, Update,
+    news::News,
+    stream::{HEARTBEAT, HEARTBEAT_PAUSE, RETRY},
+};
 
 /// A reader of an event's news.
 pub(crate) struct Reader {
@@ -36,7 +34,7 @@ impl Reader {
         opening: News,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        let text: Bytes = [RETRY, &opening.text].concat().into();
+        let text: Bytes = [RETRY.as_bytes(), &opening.text].concat().into();
         Self { live, id, updates, position: opening.seen.position, opening: Some(text), _place: place }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     QueryApi, failures,
     list::{self, Filters, Order, PageParams},
     read_your_writes::{Projection, ReadAfter},
-    rows::notification::NotificationSort,
+    rows::notification::{IN_THE_INBOX, NotificationSort},
 };
 
 /// Which notifications, and which part of their list.
@@ -46,7 +46,7 @@ struct NotificationFilters {
 
 impl Filters for NotificationFilters {
     fn push_to(&self, query: &mut QueryBuilder<'_, Postgres>) {
-        query.push("n.user_id = ").push_bind(self.user_id);
+        query.push(IN_THE_INBOX).push(" and n.user_id = ").push_bind(self.user_id);
         match self.unread {
             None => {}
             Some(true) => _ = query.push(" and n.read_at is null"),
@@ -56,6 +56,8 @@ impl Filters for NotificationFilters {
 }
 
 /// What the caller was told
+///
+/// What they want by e-mail alone, or not at all, is not in it; see `/users/{id}/preferences`.
 #[utoipa::path(
     get, path = "/api/v1/notifications", tag = "Notifications", security(("bearer" = [])),
     params(

@@ -1,27 +1,16 @@
 //! `GET /api/v1/events/{id}/live`: an event's availability, seats and changes as they happen.
 
-use std::convert::Infallible;
-
-use axum::{
-    body::Body,
-    extract::State,
-    http::{HeaderMap, HeaderName, header},
-    response::{IntoResponse, Response},
-};
-use futures::{StreamExt, stream};
+use axum::{extract::State, http::HeaderMap, response::Response};
+use futures::stream;
 use platform::{Problem, http::PathId, tokens::MaybeCaller};
 use uuid::Uuid;
 
 use crate::{
     QueryApi, failures,
-    live::{Position, Reader},
+    live::{self, Position, Reader},
     read_your_writes::{Projection, ReadAfter},
     rows,
 };
-
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Tells nginx and others like it to pass the stream on at once.
-const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// An event's availability, seats and changes as they happen
 ///
@@ -62,13 +51,6 @@ pub(crate) async fn watch_event(
     after.included_in(Projection::Events, &api.read).await?;
     let host = rows::event::host(&api.read, id, caller.map(|caller| caller.id)).await;
     host.map_err(|error| failures::database(&error))?.ok_or_else(Problem::not_found)?;
-    let reader = api.live.watch(id, last_position(&headers)).await?;
-    let body = Body::from_stream(stream::unfold(reader, Reader::next).map(Ok::<_, Infallible>));
-    Ok(([(header::CONTENT_TYPE, "text/event-stream"), (ACCEL_BUFFERING, "no")], body).into_response())
-}
-
-/// What is not a position of ours is before everything; an empty one is none, as browsers mean it.
-fn last_position(headers: &HeaderMap) -> Option<Position> {
-    let id = headers.get(LAST_EVENT_ID).filter(|id| !id.is_empty())?;
-    Some(id.to_str().ok().and_then(|id| id.parse().ok()).unwrap_or(Position::BEGINNING))
+    let reader = api.live.watch(id, live::last_place(&headers, Position::BEGINNING)).await?;
+    Ok(live::answer(stream::unfold(reader, Reader::next)))
 }

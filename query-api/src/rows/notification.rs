@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::list::{Column, Key, Listed, Order, Sort};
 
+/// What was told by e-mail alone, or not at all, is in nobody's inbox.
+pub(crate) const IN_THE_INBOX: &str = "n.channel in ('inbox', 'both')";
+
 /// By what notifications can be sorted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

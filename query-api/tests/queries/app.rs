@@ -28,9 +28,10 @@ use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-const READ_MODELS: [&str; 2] = [
+const READ_MODELS: [&str; 3] = [
     include_str!("../../../migrations/read/0001_read_models.sql"),
     include_str!("../../../migrations/read/0002_users.sql"),
+    include_str!("../../../migrations/read/0003_notifications.sql"),
 ];
 const SEARCH_PATH: (&str, &str) = ("search_path", "read_model");
 const READ_ONLY: (&str, &str) = ("default_transaction_read_only", "on");

@@ -36,9 +36,11 @@ async fn the_document_describes_every_route_and_how_to_authenticate() {
             "/api/v1/events/{id}/live",
             "/api/v1/events/{id}/seats",
             "/api/v1/notifications",
+            "/api/v1/notifications/live",
             "/api/v1/users",
             "/api/v1/users/{id}",
             "/api/v1/users/{id}/following",
+            "/api/v1/users/{id}/preferences",
         ]
     );
 }

@@ -17,14 +17,14 @@ use crate::{
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
-struct Message {
-    id: String,
-    kind: String,
-    data: Value,
+pub(crate) struct Message {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) data: Value,
 }
 
 /// A client that reads a stream.
-struct Client {
+pub(crate) struct Client {
     body: BodyDataStream,
     text: String,
 }
@@ -35,14 +35,14 @@ impl Client {
     }
 
     #[track_caller]
-    fn of(response: Response) -> Self {
+    pub(crate) fn of(response: Response) -> Self {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self { body: response.into_body().into_data_stream(), text: String::new() }
     }
 
     /// The next message; nothing at the end of the stream.
-    async fn next(&mut self) -> Option<Message> {
+    pub(crate) async fn next(&mut self) -> Option<Message> {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let message = parse(block);
@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    async fn expect(&mut self, kind: &str) -> Message {
+    pub(crate) async fn expect(&mut self, kind: &str) -> Message {
         let message = self.next().await.expect("the stream goes on");
         assert_eq!(message.kind, kind, "{message:?}");
         message

@@ -64,6 +64,8 @@ async fn each_query_waits_for_its_own_projection_only() {
         ("events", "event", event, format!("/api/v1/events/{}/availability", published.id)),
         ("bookings", "booking", booking, "/api/v1/bookings".to_owned()),
         ("bookings", "booking", booking, format!("/api/v1/bookings/{id}")),
+        ("notifications", "user", user, "/api/v1/notifications".to_owned()),
+        ("notifications", "user", user, format!("/api/v1/users/{}/preferences", person.id)),
         ("notifications", "event", event, "/api/v1/notifications".to_owned()),
         ("notifications", "booking", booking, "/api/v1/notifications".to_owned()),
     ];
