@@ -9,8 +9,7 @@ use std::{collections::BTreeSet, error::Error, sync::Arc};
 use domain::UserId;
 use event_store::{Append, AppendError, CommandId, EventStore, StreamId};
 use tokio::sync::{Mutex, mpsc, oneshot};
-
-use crate::accounts::StillThere;
+use uuid::Uuid;
 
 /// Transactions at the same time. More would make each of them smaller.
 const LANES: usize = 3;
@@ -68,8 +67,8 @@ async fn append(store: &EventStore, mut together: Vec<Waiting>) {
     // Who fails alone is answered; so each round has fewer.
     while !together.is_empty() {
         let appends: Vec<&Append> = together.iter().flat_map(|waiting| &waiting.appends).collect();
-        let actors = StillThere::new(together.iter().flat_map(|waiting| waiting.actors.iter().copied()));
-        match store.append_with(&appends, &actors).await {
+        let actors: Vec<Uuid> = together.iter().flat_map(|w| &w.actors).map(|actor| actor.uuid()).collect();
+        match store.append_at_once(&appends, &actors).await {
             Ok(()) => together.drain(..).for_each(|waiting| waiting.answer(Ok(()))),
             Err(error) => take_out(&mut together, &error),
         }

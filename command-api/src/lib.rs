@@ -36,7 +36,7 @@ pub use passwords::Passwords;
 pub use routes::{description, router};
 pub use show_writers::{Done, HostOrder, OrderError, ShowOrder, ShowWriters};
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use axum::extract::FromRef;
 use event_store::EventStore;
@@ -46,7 +46,11 @@ use crate::{idempotency::InProgress, signing_keys::SigningKey};
 
 /// What every command handler has at hand; cheap to clone.
 #[derive(Clone)]
-pub struct CommandApi {
+pub struct CommandApi(Arc<Parts>);
+
+/// What a [`CommandApi`] is made of, for this crate alone.
+#[derive(Clone)]
+pub struct Parts {
     pub(crate) store: EventStore,
     pub(crate) tokens: TokenChecker,
     pub(crate) signing_key: Arc<SigningKey>,
@@ -64,7 +68,7 @@ impl CommandApi {
     pub fn new(store: EventStore, tokens: TokenChecker, signing_key: SigningKey, hold_seconds: u32) -> Self {
         let signing_key = Arc::new(signing_key);
         housekeeping::spawn(store.clone(), &signing_key);
-        Self {
+        Self(Arc::new(Parts {
             show_writers: ShowWriters::new(store.clone()),
             passwords: Passwords::new(),
             in_progress: Arc::default(),
@@ -73,19 +77,28 @@ impl CommandApi {
             tokens,
             hold_seconds,
             trusted_proxies: Arc::default(),
-        }
+        }))
     }
 
     /// The writers of shows that this edge gives orders to.
     #[must_use]
-    pub const fn show_writers(&self) -> &ShowWriters {
+    pub fn show_writers(&self) -> &ShowWriters {
         &self.show_writers
     }
 
     /// The same, behind proxies whose word for where a request comes from is taken.
     #[must_use]
     pub fn behind(self, trusted_proxies: TrustedProxies) -> Self {
-        Self { trusted_proxies: Arc::new(trusted_proxies), ..self }
+        let parts = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Parts { trusted_proxies: Arc::new(trusted_proxies), ..parts }))
+    }
+}
+
+impl Deref for CommandApi {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 

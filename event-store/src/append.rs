@@ -153,19 +153,19 @@ impl EventStore {
 
 /// Events, column by column, as `unnest` takes them.
 #[derive(Default)]
-struct Rows<'a> {
-    aggregate_types: Vec<&'a str>,
-    aggregate_ids: Vec<&'a str>,
-    sequences: Vec<i64>,
-    event_types: Vec<&'a str>,
-    event_versions: Vec<&'a str>,
-    payloads: Vec<String>,
-    metadata: Vec<&'a str>,
-    event_ids: Vec<Uuid>,
+pub(crate) struct Rows<'a> {
+    pub(crate) aggregate_types: Vec<&'a str>,
+    pub(crate) aggregate_ids: Vec<&'a str>,
+    pub(crate) sequences: Vec<i64>,
+    pub(crate) event_types: Vec<&'a str>,
+    pub(crate) event_versions: Vec<&'a str>,
+    pub(crate) payloads: Vec<String>,
+    pub(crate) metadata: Vec<&'a str>,
+    pub(crate) event_ids: Vec<Uuid>,
 }
 
 impl<'a> Rows<'a> {
-    fn push(&mut self, stream: &'a StreamId, sequence: i64, event: &'a NewEvent, payload: String) {
+    pub(crate) fn push(&mut self, stream: &'a StreamId, sequence: i64, event: &'a NewEvent, payload: String) {
         self.aggregate_types.push(&stream.kind);
         self.aggregate_ids.push(&stream.id);
         self.sequences.push(sequence);
@@ -203,7 +203,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn conflict_or_failure(error: sqlx::Error) -> AppendError {
+pub(crate) fn conflict_or_failure(error: sqlx::Error) -> AppendError {
     match error.as_database_error().and_then(|e| e.constraint()) {
         Some(STREAM_KEY) => AppendError::Conflict { stream: conflicting_stream(&error) },
         _ => AppendError::Database(error),

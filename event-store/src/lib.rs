@@ -1,6 +1,7 @@
 //! The write side's memory: streams of domain events in PostgreSQL, and what must hold around an append.
 //!
 //! - [`EventStore::append`]: events of one or several streams, receipts and outbox, in one transaction.
+//! - [`EventStore::append_at_once`]: the same in one round trip.
 //! - [`EventStore::read_streams`]: what streams say, with the database's time.
 //! - [`EventStore::snapshot`]: what a long stream folds to, in pieces.
 //! - [`EventStore::execute`]: one command to one stream, through cqrs-es.
@@ -11,6 +12,7 @@
 //! Kafka.
 
 mod append;
+mod append_at_once;
 mod event;
 pub mod event_log;
 mod execute;

@@ -3,7 +3,7 @@
 //! Must not log query strings, headers or bodies: they carry personal data and tokens.
 
 use std::any::Any;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -20,7 +20,11 @@ use crate::problem::{Problem, ProblemCode};
 
 const API_PREFIX: &str = "/api/";
 
-/// Puts the edge around a finished router: body limit, request id, one log line a request, panics as
+/// An answer that takes so long is logged even if it is a success. All others cost a line of the level `debug` only: a
+/// line costs as much as a small answer.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// Puts the edge around a finished router: body limit, request id, a log line where something is wrong, panics as
 /// `internal-error`, `not-found` and `method-not-allowed` as problems, security headers, and
 /// `Cache-Control: no-store` under `/api/` where a handler has not set another.
 ///
@@ -47,20 +51,20 @@ async fn observe(mut request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", id = %id, method = %request.method(), route);
 
     let mut response = next.run(request).instrument(span.clone()).await;
-    span.in_scope(|| log(&response, &route, started));
+    span.in_scope(|| log(&response, started));
     complete(response.headers_mut(), &id, is_api);
     response
 }
 
-fn log(response: &Response, route: &str, started: Instant) {
+fn log(response: &Response, started: Instant) {
     let status = response.status().as_u16();
     let code = response.extensions().get::<ProblemCode>().map(|problem| problem.0);
     // Whole microseconds, in milliseconds.
     let latency_ms = started.elapsed().as_micros() as f64 / 1000.0;
-    if matches!(route, "/livez" | "/readyz" | "/metrics") {
-        tracing::debug!(status, code, latency_ms, "answered");
-    } else {
+    if response.status().is_server_error() || started.elapsed() >= SLOW {
         tracing::info!(status, code, latency_ms, "answered");
+    } else {
+        tracing::debug!(status, code, latency_ms, "answered");
     }
 }
 

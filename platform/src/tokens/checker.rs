@@ -23,7 +23,8 @@ use crate::problem::Problem;
 /// By how much the clock of whoever issued a token may differ from ours.
 pub const TOKEN_LEEWAY_SECONDS: u32 = 5;
 
-/// How many tokens are remembered as verified.
+/// So many tokens are remembered as verified for sure: those shown last. There are at most twice as many, of about 150
+/// bytes each.
 pub const MAX_VERIFIED_TOKENS: usize = 131_072;
 
 /// The longest token that is looked at; ours have about 400 bytes.
@@ -277,7 +278,7 @@ impl Verified {
 
     /// When there are too many, those that nobody has shown for longest are forgotten.
     fn remember(&mut self, hash: blake3::Hash, claims: &AccessClaims) {
-        if self.of_late.len() >= MAX_VERIFIED_TOKENS / 2 {
+        if self.of_late.len() >= MAX_VERIFIED_TOKENS {
             self.before = std::mem::take(&mut self.of_late);
         }
         let role =
