@@ -34,10 +34,12 @@ pub(crate) async fn long_stream(options: cli::LongStream) -> Result<()> {
     fill(&servers, &stage, options.events).await?;
     let fresh = Arc::new(stage.attendees[options.events..].to_vec());
     let (mut long, mut empty) = (Vec::new(), Vec::new());
+    let (mut first_of_long, mut first_of_empty) = (Vec::new(), Vec::new());
     for round in 1..=options.rounds {
         for is_long in [round % 2 == 1, round % 2 == 0] {
-            let rate = measure(&servers, &stage, &fresh, &options, is_long).await?;
+            let (rate, first_ms) = measure(&servers, &stage, &fresh, &options, is_long).await?;
             (if is_long { &mut long } else { &mut empty }).push(rate);
+            (if is_long { &mut first_of_long } else { &mut first_of_empty }).push(first_ms);
         }
     }
     let (long, empty) = (median(&long), median(&empty));
@@ -46,6 +48,11 @@ pub(crate) async fn long_stream(options: cli::LongStream) -> Result<()> {
         options.rounds,
         options.clients,
         options.events,
+        long / empty
+    ));
+    let (long, empty) = (median(&first_of_long), median(&first_of_empty));
+    say(format!(
+        "the first booking of a process that has just started, the show is loaded for it: {long:.1} ms ÷ {empty:.1} ms = {:.2}",
         long / empty
     ));
     Ok(())
@@ -82,7 +89,7 @@ async fn measure(
     fresh: &Arc<Vec<Box<str>>>,
     options: &cli::LongStream,
     is_long: bool,
-) -> Result<f64> {
+) -> Result<(f64, f64)> {
     if is_long {
         servers.create(DATABASE, FILLED).await?;
     } else {
@@ -124,5 +131,5 @@ async fn measure(
     let before = if is_long { options.events as u64 } else { 0 };
     trial::check_counts(servers, DATABASE, name, before + 1 + outcome.summary.accepted).await?;
     servers.drop(DATABASE).await?;
-    Ok(outcome.summary.rate())
+    Ok((outcome.summary.rate(), first.as_secs_f64() * 1e3))
 }

@@ -18,7 +18,7 @@ use event_store::StreamPosition;
 use platform::Problem;
 use serde::Serialize;
 
-use crate::show_writers::{Done, Subject};
+use crate::show_orders::{Done, Subject};
 
 /// A resource that a command made.
 pub(crate) fn created<T: Serialize>(

@@ -35,7 +35,7 @@ use crate::{
     callers::metadata,
     idempotency::NotDone,
     refusals,
-    show_writers::{Done, HostOrder, ShowOrder},
+    show_orders::{Done, HostOrder, ShowOrder},
 };
 
 /// A booking by its id, as its own stream says it.

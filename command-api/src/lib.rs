@@ -16,6 +16,7 @@ mod callers;
 mod client_address;
 mod commands;
 mod fields;
+mod following;
 mod housekeeping;
 mod idempotency;
 mod login_attempts;
@@ -26,6 +27,7 @@ mod refusals;
 mod routes;
 mod sessions;
 mod show_batch;
+mod show_orders;
 mod show_state;
 mod show_writers;
 pub mod signing_keys;
@@ -34,7 +36,8 @@ pub use commands::erase_user::{ErasureError, ErasureReport, erase};
 pub use commands::register_user::{NewUser, RegistrationError, register};
 pub use passwords::Passwords;
 pub use routes::{description, router};
-pub use show_writers::{Done, HostOrder, OrderError, ShowOrder, ShowWriters};
+pub use show_orders::{Done, HostOrder, OrderError, ShowOrder};
+pub use show_writers::ShowWriters;
 
 use std::{ops::Deref, sync::Arc};
 

@@ -12,7 +12,7 @@ use domain::{
 use event_store::{AppendError, ExecuteError, ReadError};
 use platform::Problem;
 
-use crate::{idempotency::NotDone, show_writers::OrderError};
+use crate::{idempotency::NotDone, show_orders::OrderError};
 
 /// How long a client should wait when the writer of a show, or the database, cannot take more.
 const RETRY_AFTER_SECONDS: u32 = 1;

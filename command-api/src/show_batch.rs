@@ -6,28 +6,24 @@
 //! after the append: a refusal may rest on a neighbour's ticket. When the append loses against another process, what
 //! was decided is taken back, the stream is read on, and all is decided again.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    error::Error,
-    time::Duration,
-};
+use std::{collections::BTreeSet, error::Error, time::Duration};
 
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     BookingId, ShowId, UserId,
-    booking::{Booking, BookingCommand, BookingError, PlaceBooking},
-    show::{ChangeShow, Show, ShowCommand, ShowError, ShowEvent, ShowStatus, TakeTickets, Taken},
+    booking::BookingError,
+    show::{CreatedShow, Show, ShowCommand, ShowError, ShowEvent, ShowStatus},
 };
-use event_store::{
-    Append, AppendError, EventStore, Metadata, NewEvent, StoredEvent, StreamAppend, StreamId, StreamPosition,
-};
+use event_store::{Append, AppendError, EventStore, NewEvent, StreamAppend, StreamId, StreamPosition};
 
 use crate::{
     answers,
     appends::Appends,
+    following::{Bookings, booking_that_follows},
+    show_orders::{Done, OrderError, ShowOrder, Subject},
     show_state::ShowState,
-    show_writers::{Done, HostOrder, OrderError, Reply, ShowOrder, Subject, Waiting},
+    show_writers::{Reply, Waiting},
 };
 
 /// How often a batch that lost against another process is decided again.
@@ -35,21 +31,12 @@ const MAX_ATTEMPTS: u32 = 20;
 /// Longest pause before it is.
 const MAX_PAUSE: Duration = Duration::from_millis(50);
 
-/// A stream's fold and the sequence it stands at.
-#[derive(Debug, Default)]
-struct Folded<A> {
-    state: A,
-    sequence: i64,
-}
-
 pub(crate) struct ShowWriter {
     store: EventStore,
     appends: Appends,
     show_id: ShowId,
     show: ShowState,
 }
-
-type Bookings = HashMap<BookingId, Folded<Booking>>;
 
 /// What the show has decided on an order.
 struct Decided {
@@ -67,6 +54,11 @@ impl ShowWriter {
     /// Whether there is no such show; then there is nothing worth keeping in memory.
     pub(crate) fn knows_no_show(&self) -> bool {
         self.show.created().is_none()
+    }
+
+    /// How many bookings it keeps in memory.
+    pub(crate) fn bookings(&self) -> usize {
+        self.show.created().map_or(0, CreatedShow::open_bookings)
     }
 
     /// Keeps what the next writer needs to begin quickly.
@@ -177,7 +169,7 @@ impl ShowWriter {
         let of_show = decisions.iter().flatten().flat_map(|decided| &decided.of_show);
         let mut wanted: BTreeSet<BookingId> = of_show.filter_map(booking_that_follows).collect();
         wanted.extend(batch.iter().filter_map(|waiting| waiting.order.known_booking()));
-        Ok((now, decisions, self.read_bookings(&wanted).await?))
+        Ok((now, decisions, Bookings::read(&self.store, &wanted).await?))
     }
 
     async fn decide_at(
@@ -189,21 +181,6 @@ impl ShowWriter {
         self.show.bring_for(&commands).await?;
         let orders = batch.iter().map(|waiting| &waiting.order).zip(commands);
         Ok(orders.map(|(order, command)| self.decide_one(order, command)).collect())
-    }
-
-    async fn read_bookings(&self, wanted: &BTreeSet<BookingId>) -> Result<Bookings, AppendError> {
-        let mut bookings: Bookings = wanted.iter().map(|id| (*id, Folded::default())).collect();
-        let whole = |id| StreamPosition { stream: StreamId::new(Booking::TYPE, id), sequence: 0 };
-        let wanted: Vec<StreamPosition> = wanted.iter().map(whole).collect();
-        if wanted.is_empty() {
-            return Ok(bookings);
-        }
-        for event in &self.store.read_streams(&wanted).await?.events {
-            if let Some(booking) = event.stream.id.parse().ok().and_then(|id| bookings.get_mut(&id)) {
-                booking.fold(event)?;
-            }
-        }
-        Ok(bookings)
     }
 
     fn decide_one(&mut self, order: &ShowOrder, command: ShowCommand) -> Result<Decided, OrderError> {
@@ -236,12 +213,7 @@ impl ShowWriter {
         let named = waiting.order.booking();
         let mut streams = Vec::new();
         for event in &decided.of_show {
-            let Some((booking_id, command)) = booking_command(self.show_id, event) else { continue };
-            let booking = bookings.entry(booking_id).or_default();
-            let of_booking =
-                booking.state.decide(command).map_err(|error| sqlx::Error::Decode(error.into()))?;
-            if !of_booking.is_empty() {
-                let append = booking.append(booking_id, of_booking, metadata);
+            if let Some((booking_id, append)) = bookings.follow(self.show_id, event, metadata)? {
                 // The booking that the order is about comes first: the answer shows it.
                 let place = if named == Some(booking_id) { 0 } else { streams.len() };
                 streams.insert(place, append);
@@ -275,130 +247,10 @@ impl ShowWriter {
             let show = self.show.created().ok_or(ShowError::NotCreated)?;
             return Ok((Subject::Show(Box::new(answers::event(show, now))), None));
         };
-        let booking = bookings.get(&booking_id).ok_or(BookingError::NotPlaced)?;
-        let placed = booking.state.placed().ok_or(BookingError::NotPlaced)?;
-        let subject = Subject::Booking(Box::new(placed.clone()), booking.sequence);
-        Ok((subject, Some(booking.position(booking_id))))
+        let (placed, position) = bookings.placed(booking_id).ok_or(BookingError::NotPlaced)?;
+        let subject = Subject::Booking(Box::new(placed.clone()), position.sequence);
+        Ok((subject, Some(position)))
     }
-}
-
-impl<A: Aggregate> Folded<A> {
-    fn fold(&mut self, event: &StoredEvent) -> Result<(), AppendError> {
-        let decoded = event.decode().map_err(|error| sqlx::Error::Decode(error.into()))?;
-        self.state.apply(decoded);
-        self.sequence = event.sequence;
-        Ok(())
-    }
-
-    /// Folds new events in; answers with what is to be appended for them.
-    fn append(&mut self, id: impl ToString, events: Vec<A::Event>, metadata: &Metadata) -> StreamAppend {
-        let append = StreamAppend {
-            stream: StreamId::new(A::TYPE, id),
-            expected_sequence: self.sequence,
-            events: events.iter().map(|event| NewEvent::from_domain(event, metadata)).collect(),
-        };
-        self.sequence += events.len() as i64;
-        events.into_iter().for_each(|event| self.state.apply(event));
-        append
-    }
-
-    fn position(&self, id: impl ToString) -> StreamPosition {
-        StreamPosition { stream: StreamId::new(A::TYPE, id), sequence: self.sequence }
-    }
-}
-
-impl ShowOrder {
-    fn command(&self, at: DateTime<Utc>) -> ShowCommand {
-        match self {
-            Self::Place { booking_id, attendee_id, wanted } => ShowCommand::TakeTickets(TakeTickets {
-                booking_id: *booking_id,
-                attendee_id: *attendee_id,
-                wanted: wanted.clone(),
-                at,
-            }),
-            Self::Extend { booking_id, attendee_id } => {
-                ShowCommand::ExtendHold { booking_id: *booking_id, attendee_id: *attendee_id, at }
-            }
-            Self::CancelBooking { booking_id, attendee_id } => {
-                ShowCommand::ReleaseTickets { booking_id: *booking_id, attendee_id: *attendee_id, at }
-            }
-            Self::ExpireHolds { limit } => ShowCommand::ExpireHolds { limit: *limit, at },
-            Self::StartSales => ShowCommand::StartSales { at },
-            Self::ReleaseCancelled { limit } => ShowCommand::ReleaseCancelled { limit: *limit, at },
-            Self::OfHost { order, .. } => match order {
-                HostOrder::Change(change) => {
-                    ShowCommand::Change(Box::new(ChangeShow { at, ..ChangeShow::clone(change) }))
-                }
-                HostOrder::Publish => ShowCommand::Publish { at },
-                HostOrder::Cancel => ShowCommand::Cancel { at },
-                HostOrder::CancelComing => ShowCommand::CancelComing { at },
-                HostOrder::Delete => ShowCommand::Delete { at },
-            },
-        }
-    }
-
-    /// The booking that it is about.
-    fn booking(&self) -> Option<BookingId> {
-        match self {
-            Self::Place { booking_id, .. }
-            | Self::Extend { booking_id, .. }
-            | Self::CancelBooking { booking_id, .. } => Some(*booking_id),
-            Self::ExpireHolds { .. }
-            | Self::StartSales
-            | Self::ReleaseCancelled { .. }
-            | Self::OfHost { .. } => None,
-        }
-    }
-
-    /// The same, if its stream may be there already.
-    fn known_booking(&self) -> Option<BookingId> {
-        self.booking().filter(|_| !matches!(self, Self::Place { .. }))
-    }
-}
-
-/// The booking whose stream is there already and goes on with an event of the show.
-fn booking_that_follows(event: &ShowEvent) -> Option<BookingId> {
-    let is_new = matches!(event, ShowEvent::TicketsHeld { .. } | ShowEvent::TicketsSold { .. });
-    booking_of(event).filter(|_| !is_new)
-}
-
-fn booking_of(event: &ShowEvent) -> Option<BookingId> {
-    match event {
-        ShowEvent::TicketsHeld { taken, .. }
-        | ShowEvent::TicketsSold { taken, .. }
-        | ShowEvent::HoldExpired { taken, .. }
-        | ShowEvent::TicketsReleased { taken, .. } => Some(taken.booking_id),
-        ShowEvent::HoldExtended { booking_id, .. } => Some(*booking_id),
-        ShowEvent::EventCreated { .. }
-        | ShowEvent::EventPublished { .. }
-        | ShowEvent::EventChanged { .. }
-        | ShowEvent::EventCancelled { .. }
-        | ShowEvent::EventDeleted { .. }
-        | ShowEvent::SalesStarted { .. } => None,
-    }
-}
-
-/// What an event of the show means to a booking.
-fn booking_command(show_id: ShowId, event: &ShowEvent) -> Option<(BookingId, BookingCommand)> {
-    let place = |taken: &Taken, held_until, at| {
-        BookingCommand::Place(PlaceBooking { event_id: show_id, taken: taken.clone(), held_until, at })
-    };
-    let command = match event {
-        ShowEvent::TicketsHeld { taken, held_until, at } => place(taken, Some(*held_until), *at),
-        ShowEvent::TicketsSold { taken, at } => place(taken, None, *at),
-        ShowEvent::HoldExtended { held_until, at, .. } => {
-            BookingCommand::Extend { held_until: *held_until, at: *at }
-        }
-        ShowEvent::HoldExpired { at, .. } => BookingCommand::Expire { at: *at },
-        ShowEvent::TicketsReleased { at, .. } => BookingCommand::Cancel { at: *at },
-        ShowEvent::EventCreated { .. }
-        | ShowEvent::EventPublished { .. }
-        | ShowEvent::EventChanged { .. }
-        | ShowEvent::EventCancelled { .. }
-        | ShowEvent::EventDeleted { .. }
-        | ShowEvent::SalesStarted { .. } => return None,
-    };
-    Some((booking_of(event)?, command))
 }
 
 /// Answers those that are at fault and takes them out of the batch.

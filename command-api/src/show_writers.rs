@@ -6,20 +6,23 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use domain::{
-    BookingId, ShowId, UserId,
-    booking::{BookingError, PlacedBooking},
-    show::{ChangeShow, ShowError, Wanted},
-};
-use event_store::{CommandContext, EventStore, StreamPosition};
+use domain::{ShowId, UserId};
+use event_store::{CommandContext, EventStore};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use crate::{appends::Appends, show_batch::ShowWriter};
+use crate::{
+    appends::Appends,
+    show_batch::ShowWriter,
+    show_orders::{Done, OrderError, ShowOrder},
+};
 
 /// Most orders that wait for one show; more are told to come back.
 const MAX_WAITING: usize = 4_096;
@@ -29,116 +32,11 @@ const MAX_WRITERS: usize = 10_000;
 const MAX_BATCH: usize = 256;
 /// A writer that nobody needed for so long leaves memory.
 const IDLE: Duration = Duration::from_secs(60);
+/// Most bookings that the writers together keep in memory, of some 250 bytes each. Beyond, they leave it sooner.
+const MAX_BOOKINGS: usize = 500_000;
+const IDLE_BEYOND: Duration = Duration::from_secs(1);
 /// Longest wait for the writers at the end of the process.
 const REST: Duration = Duration::from_secs(5);
-
-/// What somebody wants of a show.
-#[derive(Debug, Clone)]
-pub enum ShowOrder {
-    /// Tickets, in a new booking.
-    Place {
-        /// The new booking.
-        booking_id: BookingId,
-        /// For whom.
-        attendee_id: UserId,
-        /// What.
-        wanted: Wanted,
-    },
-    /// A hold that lasts longer.
-    Extend {
-        /// Which booking.
-        booking_id: BookingId,
-        /// Whose it is.
-        attendee_id: UserId,
-    },
-    /// The end of a booking.
-    CancelBooking {
-        /// Which booking.
-        booking_id: BookingId,
-        /// Whose it is.
-        attendee_id: UserId,
-    },
-    /// The visible end of holds that have lapsed.
-    ExpireHolds {
-        /// Most of them.
-        limit: usize,
-    },
-    /// The visible start of the sale, if it has come.
-    StartSales,
-    /// The end of bookings of a cancelled show.
-    ReleaseCancelled {
-        /// Most of them.
-        limit: usize,
-    },
-    /// Something that only the show's host may want, or nobody but the box office itself.
-    OfHost {
-        /// The host; nothing if the box office itself orders.
-        host_id: Option<UserId>,
-        /// What.
-        order: HostOrder,
-    },
-}
-
-/// What a host wants of a show.
-#[derive(Debug, Clone)]
-pub enum HostOrder {
-    /// Other details, ticket types or seats.
-    Change(Box<ChangeShow>),
-    /// Everybody may see it.
-    Publish,
-    /// It will not take place.
-    Cancel,
-    /// The same, unless it is over: then it stays as it was.
-    CancelComing,
-    /// It will not take place and is in no list.
-    Delete,
-}
-
-/// What an order led to.
-#[derive(Debug, Clone)]
-pub struct Done {
-    /// What the order was about, as it is now.
-    pub(crate) subject: Subject,
-    /// How many events it led to; none if there was nothing left to do.
-    pub events: usize,
-    /// What is to be awaited by a reader.
-    pub(crate) written: Vec<StreamPosition>,
-}
-
-/// What an order is about.
-#[derive(Debug, Clone)]
-pub(crate) enum Subject {
-    /// A booking, and the place of its stream.
-    Booking(Box<PlacedBooking>, i64),
-    /// The show.
-    Show(Box<contract::Event>),
-}
-
-/// Why an order led to nothing.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum OrderError {
-    /// The show refuses.
-    #[error("the show refuses")]
-    Show(#[from] ShowError),
-    /// The booking refuses.
-    #[error("the booking refuses")]
-    Booking(#[from] BookingError),
-    /// The show is somebody else's.
-    #[error("the show is somebody else's")]
-    NotYours,
-    /// The account of who orders is gone.
-    #[error("the account is gone")]
-    Gone,
-    /// Too many wait already.
-    #[error("too many orders are waiting")]
-    Busy,
-    /// The database failed; the order may have taken effect.
-    #[error("the write database failed")]
-    Unavailable,
-    /// Another process has dealt with the same command meanwhile.
-    #[error("the command took effect elsewhere")]
-    Repeated,
-}
 
 pub(crate) type Reply = Result<Done, OrderError>;
 
@@ -158,6 +56,8 @@ pub struct ShowWriters {
     store: EventStore,
     appends: Appends,
     mailboxes: Arc<Mutex<HashMap<ShowId, mpsc::Sender<Waiting>>>>,
+    /// How many bookings the writers keep in memory.
+    bookings: Arc<AtomicUsize>,
     tasks: TaskTracker,
 }
 
@@ -166,7 +66,13 @@ impl ShowWriters {
     #[must_use]
     pub fn new(store: EventStore) -> Self {
         let appends = Appends::to(&store);
-        Self { store, appends, mailboxes: Arc::default(), tasks: TaskTracker::new() }
+        Self {
+            store,
+            appends,
+            mailboxes: Arc::default(),
+            bookings: Arc::default(),
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// Puts an order into the show's mailbox and waits for what becomes of it. The answer rests on committed state.
@@ -221,17 +127,23 @@ impl ShowWriters {
     async fn run(self, show_id: ShowId, mut mailbox: mpsc::Receiver<Waiting>) {
         let mut writer = ShowWriter::new(self.store.clone(), self.appends.clone(), show_id);
         let mut batch = Vec::new();
+        let mut bookings = 0;
         loop {
-            let taken = tokio::time::timeout(IDLE, mailbox.recv_many(&mut batch, MAX_BATCH)).await;
+            let is_crowded = self.bookings.load(Ordering::Relaxed) > MAX_BOOKINGS;
+            let idle = if is_crowded { IDLE_BEYOND } else { IDLE };
+            let taken = tokio::time::timeout(idle, mailbox.recv_many(&mut batch, MAX_BATCH)).await;
             if taken.is_err() || batch.is_empty() {
                 break;
             }
             let ended_well = writer.deal_with(std::mem::take(&mut batch)).await;
+            let before = std::mem::replace(&mut bookings, writer.bookings());
+            self.bookings.fetch_add(bookings.wrapping_sub(before), Ordering::Relaxed);
             if ended_well && writer.knows_no_show() {
                 break;
             }
         }
         self.retire(show_id, mailbox, writer).await;
+        self.bookings.fetch_sub(bookings, Ordering::Relaxed);
     }
 
     /// Closes the mailbox, so that nobody else puts an order in, and deals with what is in it.

@@ -22,6 +22,7 @@ mod queries;
 mod read_your_writes;
 mod routes;
 mod rows;
+mod shared_lookups;
 
 pub use docs::{docs, document_base};
 pub use routes::router;
@@ -30,6 +31,7 @@ use axum::extract::FromRef;
 use event_store::EventStore;
 use live::{Live, MAX_READERS, inbox::LiveInboxes};
 use platform::{Shutdown, tokens::TokenChecker};
+use shared_lookups::SharedLookups;
 use sqlx::PgPool;
 
 /// What every query handler has at hand; cheap to clone.
@@ -37,6 +39,8 @@ use sqlx::PgPool;
 pub struct QueryApi {
     /// The read database; its search path is the schema of the read models.
     pub(crate) read: PgPool,
+    /// Lookups of single events, through `read`.
+    pub(crate) events: SharedLookups,
     pub(crate) store: EventStore,
     pub(crate) tokens: TokenChecker,
     pub(crate) live: Live,
@@ -49,7 +53,8 @@ impl QueryApi {
     #[must_use]
     pub fn new(read: PgPool, store: EventStore, tokens: TokenChecker, shutdown: Shutdown) -> Self {
         let live = Live::new(read.clone(), shutdown, MAX_READERS);
-        Self { inboxes: LiveInboxes::beside(&live), live, read, store, tokens }
+        let events = SharedLookups::of(read.clone());
+        Self { inboxes: LiveInboxes::beside(&live), live, events, read, store, tokens }
     }
 
     /// Lets fewer read live streams at once.

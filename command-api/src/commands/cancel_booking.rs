@@ -14,7 +14,7 @@ use crate::{
     commands::placed_booking,
     idempotency::NotDone,
     refusals,
-    show_writers::ShowOrder,
+    show_orders::ShowOrder,
 };
 
 /// Cancels a booking

@@ -19,7 +19,7 @@ use crate::{
     commands::order_of_host,
     fields::Fields,
     offers::{self, SectionRequest, TicketTypeRequest},
-    show_writers::HostOrder,
+    show_orders::HostOrder,
 };
 
 /// What is to be changed; a field left out keeps its value.

@@ -22,7 +22,7 @@ use crate::{
     callers::{Attendee, metadata},
     idempotency::{NotDone, Scope},
     refusals,
-    show_writers::ShowOrder,
+    show_orders::ShowOrder,
 };
 
 /// Most lines, and most seats, of a request; an event's own limit may be lower.

@@ -7,7 +7,7 @@ use platform::{
     http::{PathId, RequestId},
 };
 
-use crate::{CommandApi, answers, callers::Host, commands::order_of_host, show_writers::HostOrder};
+use crate::{CommandApi, answers, callers::Host, commands::order_of_host, show_orders::HostOrder};
 
 /// Publishes a draft
 ///

@@ -121,3 +121,18 @@ async fn a_batch_of_refusals_appends_nothing() {
     nothing_to_do.unwrap();
     assert_eq!(hall.stream().await.len(), before);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_the_mailbox_full_is_told_at_once_and_the_others_get_their_tickets() {
+    const CROWD: u32 = 6_000;
+    let hall = Hall::with(CROWD).await;
+    let process = hall.process();
+    let orders = (0..CROWD).map(|_| hall.order(&process, Buyer::new().place()));
+    let outcomes = futures::future::join_all(orders).await;
+    let sold = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert!((4_096..CROWD as usize).contains(&sold), "{sold}");
+    for refused in outcomes.into_iter().filter_map(Result::err) {
+        assert!(matches!(refused, OrderError::Busy), "{refused:?}");
+    }
+    assert_eq!(hall.folded().await.created().unwrap().sold() as usize, sold);
+}

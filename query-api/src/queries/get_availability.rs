@@ -8,7 +8,6 @@ use uuid::Uuid;
 use crate::{
     QueryApi, failures,
     read_your_writes::{Projection, ReadAfter},
-    rows,
 };
 
 /// What is left of an event's tickets
@@ -34,7 +33,7 @@ pub(crate) async fn get_availability(
 ) -> Result<Json<Availability>, Problem> {
     after.included_in(Projection::Events, &api.read).await?;
     let reader = caller.map(|caller| caller.id);
-    let found = rows::event::find_with_time(&api.read, id, reader).await;
-    let (event, as_of) = found.map_err(|error| failures::database(&error))?.ok_or_else(Problem::not_found)?;
-    Ok(Json(Availability::of(event.ticket_types, as_of)))
+    let found = api.events.find(id, reader).await.map_err(|error| failures::database(&error))?;
+    let (event, as_of) = found.ok_or_else(Problem::not_found)?;
+    Ok(Json(Availability::of(event.ticket_types.clone(), as_of)))
 }

@@ -8,7 +8,6 @@ use uuid::Uuid;
 use crate::{
     QueryApi, answers, failures,
     read_your_writes::{Projection, ReadAfter},
-    rows,
 };
 
 /// An event
@@ -36,7 +35,7 @@ pub(crate) async fn get_event(
 ) -> Result<Response, Problem> {
     after.included_in(Projection::Events, &api.read).await?;
     let reader = caller.map(|caller| caller.id);
-    let event = rows::event::find(&api.read, id, reader).await.map_err(|error| failures::database(&error))?;
-    let event = event.ok_or_else(Problem::not_found)?;
-    Ok(answers::versioned(event.version, &event))
+    let found = api.events.find(id, reader).await.map_err(|error| failures::database(&error))?;
+    let (event, _) = found.ok_or_else(Problem::not_found)?;
+    Ok(answers::versioned(event.version, &*event))
 }

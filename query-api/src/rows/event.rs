@@ -81,18 +81,6 @@ impl Listed for Event {
     }
 }
 
-/// An event that the reader may know of.
-///
-/// # Errors
-/// The database does not answer.
-pub(crate) async fn find(
-    pool: &PgPool,
-    id: Uuid,
-    reader: Option<Uuid>,
-) -> Result<Option<Event>, sqlx::Error> {
-    Ok(find_with_time(pool, id, reader).await?.map(|(event, _)| event))
-}
-
 /// An event that the reader may know of, and the time by the database's clock.
 ///
 /// # Errors

@@ -221,3 +221,24 @@ async fn each_bad_parameter_is_named() {
         app.get(&format!("/api/v1/events?{query}")).await.refused_field(field);
     }
 }
+
+#[tokio::test]
+async fn who_looks_together_with_many_sees_what_was_there_before_they_looked() {
+    let app = App::new("together").await;
+    let event = EventRow::new("Engines").insert(&app.rows).await;
+    let path = format!("/api/v1/events/{}", event.id);
+    let (app, path) = (&app, path.as_str());
+    for version in 8..40_i64 {
+        // Some look all the time, so that a query is under way when the row changes.
+        let before = futures::future::join_all((0..20).map(|_| app.get(path)));
+        let after = async {
+            let sql = "update events set version = $2 where id = $1";
+            sqlx::query(sql).bind(event.id).bind(version).execute(&app.rows).await.unwrap();
+            futures::future::join_all((0..20).map(|_| app.get(path))).await
+        };
+        let (_, after) = tokio::join!(before, after);
+        for answer in after {
+            assert_eq!(answer.ok()["version"], version);
+        }
+    }
+}

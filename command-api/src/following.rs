@@ -1,0 +1,116 @@
+//! Bookings follow their show: what each event of the show means to a booking, whose stream goes on in the same append.
+
+use std::collections::{BTreeSet, HashMap};
+
+use cqrs_es::Aggregate;
+use domain::{
+    BookingId, ShowId,
+    booking::{Booking, BookingCommand, PlaceBooking, PlacedBooking},
+    show::{ShowEvent, Taken},
+};
+use event_store::{AppendError, EventStore, Metadata, NewEvent, StreamAppend, StreamId, StreamPosition};
+
+/// The bookings that a batch is about.
+pub(crate) struct Bookings(HashMap<BookingId, Folded>);
+
+/// A booking's fold and the sequence that its stream stands at.
+#[derive(Debug, Default)]
+struct Folded {
+    state: Booking,
+    sequence: i64,
+}
+
+impl Bookings {
+    /// Reads those that are there already.
+    pub(crate) async fn read(store: &EventStore, wanted: &BTreeSet<BookingId>) -> Result<Self, AppendError> {
+        let mut bookings: HashMap<_, Folded> = wanted.iter().map(|id| (*id, Folded::default())).collect();
+        let whole = |id| StreamPosition { stream: StreamId::new(Booking::TYPE, id), sequence: 0 };
+        let wanted: Vec<StreamPosition> = wanted.iter().map(whole).collect();
+        if wanted.is_empty() {
+            return Ok(Self(bookings));
+        }
+        for event in &store.read_streams(&wanted).await?.events {
+            if let Some(booking) = event.stream.id.parse().ok().and_then(|id| bookings.get_mut(&id)) {
+                let decoded = event.decode().map_err(|error| sqlx::Error::Decode(error.into()))?;
+                booking.state.apply(decoded);
+                booking.sequence = event.sequence;
+            }
+        }
+        Ok(Self(bookings))
+    }
+
+    /// What an event of the show means to a booking, folded in and to be appended; nothing if it means nothing.
+    pub(crate) fn follow(
+        &mut self,
+        show_id: ShowId,
+        event: &ShowEvent,
+        metadata: &Metadata,
+    ) -> Result<Option<(BookingId, StreamAppend)>, AppendError> {
+        let Some((booking_id, command)) = booking_command(show_id, event) else { return Ok(None) };
+        let booking = self.0.entry(booking_id).or_default();
+        let events = booking.state.decide(command).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        if events.is_empty() {
+            return Ok(None);
+        }
+        let append = StreamAppend {
+            stream: StreamId::new(Booking::TYPE, booking_id),
+            expected_sequence: booking.sequence,
+            events: events.iter().map(|event| NewEvent::from_domain(event, metadata)).collect(),
+        };
+        booking.sequence += events.len() as i64;
+        events.into_iter().for_each(|event| booking.state.apply(event));
+        Ok(Some((booking_id, append)))
+    }
+
+    /// A booking, and where its stream stands.
+    pub(crate) fn placed(&self, booking_id: BookingId) -> Option<(&PlacedBooking, StreamPosition)> {
+        let booking = self.0.get(&booking_id)?;
+        let stream = StreamId::new(Booking::TYPE, booking_id);
+        Some((booking.state.placed()?, StreamPosition { stream, sequence: booking.sequence }))
+    }
+}
+
+/// The booking whose stream is there already and goes on with an event of the show.
+pub(crate) fn booking_that_follows(event: &ShowEvent) -> Option<BookingId> {
+    let is_new = matches!(event, ShowEvent::TicketsHeld { .. } | ShowEvent::TicketsSold { .. });
+    booking_of(event).filter(|_| !is_new)
+}
+
+fn booking_of(event: &ShowEvent) -> Option<BookingId> {
+    match event {
+        ShowEvent::TicketsHeld { taken, .. }
+        | ShowEvent::TicketsSold { taken, .. }
+        | ShowEvent::HoldExpired { taken, .. }
+        | ShowEvent::TicketsReleased { taken, .. } => Some(taken.booking_id),
+        ShowEvent::HoldExtended { booking_id, .. } => Some(*booking_id),
+        ShowEvent::EventCreated { .. }
+        | ShowEvent::EventPublished { .. }
+        | ShowEvent::EventChanged { .. }
+        | ShowEvent::EventCancelled { .. }
+        | ShowEvent::EventDeleted { .. }
+        | ShowEvent::SalesStarted { .. } => None,
+    }
+}
+
+/// What an event of the show means to a booking.
+fn booking_command(show_id: ShowId, event: &ShowEvent) -> Option<(BookingId, BookingCommand)> {
+    let place = |taken: &Taken, held_until, at| {
+        BookingCommand::Place(PlaceBooking { event_id: show_id, taken: taken.clone(), held_until, at })
+    };
+    let command = match event {
+        ShowEvent::TicketsHeld { taken, held_until, at } => place(taken, Some(*held_until), *at),
+        ShowEvent::TicketsSold { taken, at } => place(taken, None, *at),
+        ShowEvent::HoldExtended { held_until, at, .. } => {
+            BookingCommand::Extend { held_until: *held_until, at: *at }
+        }
+        ShowEvent::HoldExpired { at, .. } => BookingCommand::Expire { at: *at },
+        ShowEvent::TicketsReleased { at, .. } => BookingCommand::Cancel { at: *at },
+        ShowEvent::EventCreated { .. }
+        | ShowEvent::EventPublished { .. }
+        | ShowEvent::EventChanged { .. }
+        | ShowEvent::EventCancelled { .. }
+        | ShowEvent::EventDeleted { .. }
+        | ShowEvent::SalesStarted { .. } => return None,
+    };
+    Some((booking_of(event)?, command))
+}
