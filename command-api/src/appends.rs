@@ -2,9 +2,9 @@
 //!
 //! A commit waits for the disk, whether it is for one row or for hundreds. So while some appends are under way, others
 //! gather, and go together. Strangers do not fail with each other: who is at fault is taken out, and the others are
-//! appended without them.
+//! appended without them; when nobody knows who is, each is appended alone.
 
-use std::{collections::BTreeSet, error::Error, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use domain::UserId;
 use event_store::{Append, AppendError, CommandId, EventStore, StreamId};
@@ -63,30 +63,44 @@ async fn run(store: EventStore, receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
     }
 }
 
-async fn append(store: &EventStore, mut together: Vec<Waiting>) {
-    // Who fails alone is answered; so each round has fewer.
-    while !together.is_empty() {
+async fn append(store: &EventStore, together: Vec<Waiting>) {
+    // Each round has fewer: who is at fault, and who fails alone, is answered.
+    let mut rounds = vec![(together, IsAgain(false))];
+    while let Some((mut together, IsAgain(is_again))) = rounds.pop() {
         let appends: Vec<&Append> = together.iter().flat_map(|waiting| &waiting.appends).collect();
         let actors: Vec<Uuid> = together.iter().flat_map(|w| &w.actors).map(|actor| actor.uuid()).collect();
-        match store.append_at_once(&appends, &actors).await {
-            Ok(()) => together.drain(..).for_each(|waiting| waiting.answer(Ok(()))),
-            Err(error) => take_out(&mut together, &error),
+        let Err(error) = store.append_at_once(&appends, &actors).await else {
+            together.into_iter().for_each(|waiting| waiting.answer(Ok(())));
+            continue;
+        };
+        if together.len() == 1 {
+            together.remove(0).answer(Err(error));
+            continue;
+        }
+        if !is_refused_by_the_database(&error) {
+            take_out(&mut together, &error);
+        }
+        if is_again || is_refused_by_the_database(&error) {
+            rounds.extend(together.into_iter().map(|waiting| (vec![waiting], IsAgain(true))));
+        } else if !together.is_empty() {
+            rounds.push((together, IsAgain(true)));
         }
     }
 }
 
-/// Answers those at fault and takes them out; everybody, if nobody knows who is.
+/// Whether these have been tried with others before; a second time is enough.
+struct IsAgain(bool);
+
+/// The database has answered, so nothing was appended; nobody knows whose fault it was.
+fn is_refused_by_the_database(error: &AppendError) -> bool {
+    matches!(error, AppendError::Database(error) if error.as_database_error().is_some())
+}
+
+/// Answers those at fault and takes them out; everybody, if the connection is gone.
 fn take_out(together: &mut Vec<Waiting>, error: &AppendError) {
-    if let AppendError::Database(error) = error {
-        tracing::error!(error = error as &dyn Error, shows = together.len(), "an append failed");
-    }
-    let before = together.len();
     for waiting in together.extract_if(.., |waiting| waiting.share_of(error).is_some()) {
         let share = waiting.share_of(error).unwrap_or_else(failed);
         waiting.answer(Err(share));
-    }
-    if together.len() == before {
-        together.drain(..).for_each(|waiting| waiting.answer(Err(AppendError::Conflict { stream: None })));
     }
 }
 
@@ -127,7 +141,9 @@ impl Waiting {
     }
 }
 
-/// The log says why.
+/// For those whose append went with others when the connection broke.
 fn failed() -> AppendError {
-    AppendError::Database(sqlx::Error::WorkerCrashed)
+    AppendError::Database(sqlx::Error::Protocol(
+        "the connection broke while several shows were appended to".into(),
+    ))
 }

@@ -13,7 +13,7 @@ use cqrs_es::Aggregate;
 use domain::{
     BookingId, ShowId, UserId,
     booking::BookingError,
-    show::{CreatedShow, Show, ShowCommand, ShowError, ShowEvent, ShowStatus},
+    show::{CreatedShow, Part, Show, ShowCommand, ShowError, ShowEvent, ShowStatus},
 };
 use event_store::{Append, AppendError, EventStore, NewEvent, StreamAppend, StreamId, StreamPosition};
 
@@ -58,7 +58,7 @@ impl ShowWriter {
 
     /// How many bookings it keeps in memory.
     pub(crate) fn bookings(&self) -> usize {
-        self.show.created().map_or(0, CreatedShow::open_bookings)
+        self.show.created().map_or(0, CreatedShow::bookings_in_memory)
     }
 
     /// Keeps what the next writer needs to begin quickly.
@@ -179,8 +179,17 @@ impl ShowWriter {
     ) -> Result<Vec<Result<Decided, OrderError>>, AppendError> {
         let commands: Vec<_> = batch.iter().map(|waiting| waiting.order.command(now)).collect();
         self.show.bring_for(&commands).await?;
-        let orders = batch.iter().map(|waiting| &waiting.order).zip(commands);
-        Ok(orders.map(|(order, command)| self.decide_one(order, command)).collect())
+        loop {
+            let orders = batch.iter().map(|waiting| &waiting.order).zip(commands.clone());
+            let decisions: Vec<_> = orders.map(|(order, command)| self.decide_one(order, command)).collect();
+            // What an order needs may depend on its neighbours. Each round has fewer parts missing.
+            let missing: BTreeSet<Part> = decisions.iter().filter_map(missing_part).collect();
+            if missing.is_empty() {
+                return Ok(decisions);
+            }
+            self.show.roll_back();
+            self.show.bring(missing).await?;
+        }
     }
 
     fn decide_one(&mut self, order: &ShowOrder, command: ShowCommand) -> Result<Decided, OrderError> {
@@ -250,6 +259,13 @@ impl ShowWriter {
         let (placed, position) = bookings.placed(booking_id).ok_or(BookingError::NotPlaced)?;
         let subject = Subject::Booking(Box::new(placed.clone()), position.sequence);
         Ok((subject, Some(position)))
+    }
+}
+
+fn missing_part(decision: &Result<Decided, OrderError>) -> Option<Part> {
+    match decision {
+        Err(OrderError::Show(ShowError::PartMissing { part })) => Some(*part),
+        Ok(_) | Err(_) => None,
     }
 }
 

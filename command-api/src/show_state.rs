@@ -4,7 +4,7 @@
 //! is brought when a command needs it. A snapshot is kept from time to time, and when the writer goes to rest.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     error::Error,
     time::{Duration, Instant},
 };
@@ -39,6 +39,8 @@ pub(crate) struct ShowState {
     /// How to take back what is not committed, the newest last.
     undos: Vec<Undo>,
     kept: Kept,
+    /// Not after one turned out to be damaged.
+    reads_snapshots: bool,
 }
 
 /// What is known of the snapshot in the database.
@@ -62,7 +64,10 @@ struct Keeping {
 
 impl ShowState {
     pub(crate) fn new(store: EventStore, show_id: ShowId) -> Self {
-        let stream = StreamId::new(Show::TYPE, show_id);
+        Self::unread(store, StreamId::new(Show::TYPE, show_id))
+    }
+
+    fn unread(store: EventStore, stream: StreamId) -> Self {
         Self {
             store,
             stream,
@@ -71,6 +76,7 @@ impl ShowState {
             read_at: None,
             undos: vec![],
             kept: Kept::default(),
+            reads_snapshots: true,
         }
     }
 
@@ -84,7 +90,7 @@ impl ShowState {
 
     /// Reads what was committed since; answers with the database's time.
     pub(crate) async fn read_on(&mut self) -> Result<DateTime<Utc>, AppendError> {
-        if self.sequence == 0 {
+        if self.sequence == 0 && self.reads_snapshots {
             self.load_snapshot().await?;
         }
         loop {
@@ -124,26 +130,39 @@ impl ShowState {
         self.bring(missing).await
     }
 
-    async fn bring(&mut self, missing: BTreeSet<Part>) -> Result<(), AppendError> {
+    pub(crate) async fn bring(&mut self, missing: BTreeSet<Part>) -> Result<(), AppendError> {
         if missing.is_empty() {
             return Ok(());
         }
         self.settle().await;
-        let Some(sequence) = self.kept.sequence else { return Ok(()) };
+        // Settling may have found that somebody else keeps newer ones; then all begins anew.
+        let Some(sequence) = self.kept.sequence else { return Err(self.begun_anew()) };
         let numbers = missing.iter().map(|part| part.number());
         let parts = self.store.snapshot_parts(&self.stream, FOLD_VERSION, sequence, numbers).await?;
         let Some(parts) = parts else {
             // Somebody has kept a newer one: all begins anew.
             self.forget();
-            return Err(AppendError::Conflict { stream: Some(self.stream.clone()) });
+            return Err(self.begun_anew());
         };
-        for SnapshotPart { number, body } in parts {
-            let sold: Vec<SoldTickets> = postcard::from_bytes(&body).map_err(malformed)?;
-            self.show.bring(Part::from(number), sold);
+        let mut bodies: HashMap<u8, Vec<u8>> =
+            parts.into_iter().map(|part| (part.number, part.body)).collect();
+        for part in missing {
+            let sold: Option<Vec<SoldTickets>> = match bodies.remove(&part.number()) {
+                Some(body) => postcard::from_bytes(&body).ok(),
+                None => Some(vec![]),
+            };
+            if !sold.is_some_and(|sold| self.show.bring(part, sold)) {
+                tracing::error!(stream = %self.stream, "a snapshot is damaged; the whole stream is read");
+                self.forget();
+                self.reads_snapshots = false;
+                return Err(self.begun_anew());
+            }
         }
-        // Those that nobody has written are empty.
-        self.show.missing_of(missing).into_iter().for_each(|part| self.show.bring(part, vec![]));
         Ok(())
+    }
+
+    fn begun_anew(&self) -> AppendError {
+        AppendError::Conflict { stream: Some(self.stream.clone()) }
     }
 
     /// What the command leads to; it is folded in.
@@ -179,15 +198,7 @@ impl ShowState {
 
     /// Begins anew.
     pub(crate) fn forget(&mut self) {
-        *self = Self {
-            store: self.store.clone(),
-            stream: self.stream.clone(),
-            show: Show::default(),
-            sequence: 0,
-            read_at: None,
-            undos: vec![],
-            kept: Kept::default(),
-        };
+        *self = Self::unread(self.store.clone(), self.stream.clone());
     }
 
     // Snapshots.
@@ -231,6 +242,9 @@ impl ShowState {
 
     async fn begin_to_keep(&mut self) {
         self.settle().await;
+        if self.sequence == 0 {
+            return;
+        }
         self.kept.tried = self.sequence;
         let missing = self.show.missing_of(self.kept.changed.iter().copied());
         if let Err(error) = self.bring(missing).await {

@@ -163,3 +163,40 @@ create table bookings_applied (
     sequence    bigint not null,
     primary key (stream_type, stream_id)
 );
+
+create table notifications (
+    id         uuid primary key,
+    user_id    uuid not null,
+    kind       text not null,
+    event_id   uuid,
+    booking_id uuid,
+    created_at timestamptz not null,
+    read_at    timestamptz,
+    -- Each kind once a person and cause.
+    cause      text not null,
+    unique (user_id, kind, cause)
+);
+-- Serves: a person's notifications, newest first.
+create index notifications_user on notifications (user_id, created_at, id);
+
+-- What the notifications projection must know of an event to tell its host that it is sold out.
+create table notification_events (
+    event_id uuid primary key,
+    host_id  uuid not null,
+    capacity bigint not null,
+    sold     bigint not null default 0
+);
+
+-- Whose tickets are only held: when they come back, nothing that was sold does.
+create table notification_holds (
+    event_id   uuid not null,
+    booking_id uuid not null,
+    primary key (event_id, booking_id)
+);
+
+create table notifications_applied (
+    stream_type text not null,
+    stream_id   text not null,
+    sequence    bigint not null,
+    primary key (stream_type, stream_id)
+);

@@ -1,6 +1,10 @@
 -- Notifications: who is told what, and what must be known of events and people to tell them. Whatever comes first, an
 -- event of the one or of the other, the rows are the same in the end: facts are kept with their own times.
 
+-- Made anew from the event log; where Kafka is followed, `boxoffice replay notifications` does it.
+drop table notifications, notification_events, notification_holds, notifications_applied;
+delete from projections where name = 'notifications';
+
 create table notifications (
     id         uuid primary key,
     user_id    uuid not null,

@@ -1,4 +1,4 @@
--- An append in one round trip: events, receipts, and that accounts exist, all or nothing. append.rs in event-store calls
+-- An append in one round trip: events, receipts, and that accounts exist, all or nothing. append_at_once.rs in event-store calls
 -- it, and reads from `detail` whom a refusal is about.
 create function append_at_once(
     of_types       text[],

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use command_api::{HostOrder, OrderError, ShowOrder};
-use domain::{BookingId, ShowId, UserId, show::ShowError};
+use command_api::{HostOrder, ShowOrder};
+use domain::{BookingId, ShowId, UserId};
 use uuid::Uuid;
 
 use crate::{ProcessError, Processes, context};
@@ -92,7 +92,6 @@ impl Processes {
             match self.writers.submit(show_id, order, None, context("cascades", Some(cause_id))).await {
                 Ok(done) if done.events == 0 => break,
                 Ok(done) => released += done.events,
-                Err(OrderError::Show(ShowError::NotCreated)) => break,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use command_api::{OrderError, ShowOrder};
-use domain::{ShowId, show::ShowError};
+use command_api::ShowOrder;
+use domain::ShowId;
 use event_store::StoredEvent;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -42,10 +42,7 @@ impl Processes {
     /// The show itself says whether there is anything to notice: it may be a draft, or sold at another time by now. Then
     /// the note of that goes in behind this one, or is in its place already.
     async fn start_sale_of(&self, show_id: ShowId, sequence: i64) -> Result<(), ProcessError> {
-        match self.writers.submit(show_id, ShowOrder::StartSales, None, context("sale-starts", None)).await {
-            Ok(_) | Err(OrderError::Show(ShowError::NotCreated)) => {}
-            Err(error) => return Err(error.into()),
-        }
+        self.writers.submit(show_id, ShowOrder::StartSales, None, context("sale-starts", None)).await?;
         sqlx::query("delete from sale_starts where event_id = $1 and sequence = $2")
             .bind(show_id.uuid())
             .bind(sequence)

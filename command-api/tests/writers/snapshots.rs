@@ -92,3 +92,44 @@ async fn snapshot_sequence(hall: &Hall) -> Option<i64> {
         .await
         .unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_whose_parts_are_gone_is_noticed() {
+    let hall = Hall::with(1_000).await;
+    let buyers: Vec<Buyer> = (0..200).map(|_| Buyer::new()).collect();
+    let first = hall.process();
+    hall.sell(&first, &buyers).await;
+    first.rest().await;
+    sqlx::query("delete from snapshot_parts").execute(hall.store.pool()).await.unwrap();
+
+    let second = hall.process();
+    let again = hall.order(&second, buyers[0].booking_again().place()).await.unwrap_err();
+    assert!(matches!(again, OrderError::Show(ShowError::AlreadyBooked { .. })), "{again:?}");
+    hall.order(&second, buyers[1].cancel()).await.unwrap();
+    assert_eq!(hall.folded().await.created().unwrap().open_bookings(), 199);
+}
+
+/// Both begin with the same snapshot, keep newer ones at the same time, and miss parts while they do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_overtake_each_others_snapshots_lose_sight_of_nobody() {
+    let hall = Hall::with(20_000).await;
+    let old: Vec<Buyer> = (0..1_200).map(|_| Buyer::new()).collect();
+    let first = hall.process();
+    hall.sell(&first, &old).await;
+    first.rest().await;
+
+    let (one, two) = (hall.process(), hall.process());
+    let mut sold = old.len();
+    for leaving in old.chunks(300) {
+        let ours: Vec<Buyer> = (0..550).map(|_| Buyer::new()).collect();
+        let theirs: Vec<Buyer> = (0..550).map(|_| Buyer::new()).collect();
+        let cancel = async {
+            for (nth, buyer) in leaving.iter().enumerate() {
+                hall.order(if nth % 2 == 0 { &one } else { &two }, buyer.cancel()).await.unwrap();
+            }
+        };
+        tokio::join!(hall.sell(&one, &ours), hall.sell(&two, &theirs), cancel);
+        sold += ours.len() + theirs.len() - leaving.len();
+    }
+    assert_eq!(hall.folded().await.created().unwrap().open_bookings(), sold);
+}

@@ -133,8 +133,7 @@ impl Bookings {
     }
 
     pub(super) fn count(&self) -> usize {
-        let missing = self.missing.values().map(|left| *left as usize).sum::<usize>();
-        self.held.len() + self.sold.len() + missing
+        self.in_memory() + self.missing.values().map(|left| *left as usize).sum::<usize>()
     }
 
     /// An attendee's open booking; a sold one only if its part is here.
@@ -261,16 +260,22 @@ impl Bookings {
         self.sold.range((part, first)..=(part, last)).map(|(_, sold)| sold).collect()
     }
 
-    /// A part as it was when the snapshot was taken; what came since is here already.
-    pub(super) fn bring(&mut self, part: Part, sold: Vec<SoldTickets>) {
-        if self.missing.remove(&part).is_none() {
-            return;
-        }
+    /// A part as it was when the snapshot was taken; what came since is here already. Answers whether it was all of it.
+    pub(super) fn bring(&mut self, part: Part, sold: Vec<SoldTickets>) -> bool {
+        let Some(left) = self.missing.remove(&part) else { return true };
+        let mut brought = 0;
         for tickets in sold {
             if !self.gone.remove(&tickets.booking_id) {
+                brought += 1;
                 self.sold.entry((part, tickets.attendee_id)).or_insert(tickets);
             }
         }
+        brought == left
+    }
+
+    /// How many bookings are in memory.
+    pub(super) fn in_memory(&self) -> usize {
+        self.held.len() + self.sold.len()
     }
 }
 

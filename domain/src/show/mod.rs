@@ -190,6 +190,12 @@ impl CreatedShow {
         self.bookings.count()
     }
 
+    /// How many of them are in memory, in the parts that were brought.
+    #[must_use]
+    pub fn bookings_in_memory(&self) -> usize {
+        self.bookings.in_memory()
+    }
+
     /// When the next hold lapses, or has lapsed without having been noticed.
     #[must_use]
     pub fn next_lapse(&self) -> Option<DateTime<Utc>> {

@@ -36,10 +36,12 @@ impl Show {
         self.created().map_or_else(Vec::new, |show| show.bookings.part(part))
     }
 
-    /// A missing part, as it was when the snapshot was taken. What came since then stays.
-    pub fn bring(&mut self, part: Part, sold: Vec<SoldTickets>) {
+    /// A missing part, as it was when the snapshot was taken. What came since then stays. Answers whether it holds as many
+    /// bookings as the head says; otherwise the snapshot is damaged.
+    #[must_use]
+    pub fn bring(&mut self, part: Part, sold: Vec<SoldTickets>) -> bool {
         match self {
-            Self::Uncreated => {}
+            Self::Uncreated => true,
             Self::Created(show) => show.bookings.bring(part, sold),
         }
     }

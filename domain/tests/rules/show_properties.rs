@@ -616,7 +616,7 @@ impl Loaded {
 
     fn bring(&mut self, parts: BTreeSet<Part>) {
         for part in parts {
-            self.show.bring(part, self.parts[&part].clone());
+            assert!(self.show.bring(part, self.parts[&part].clone()), "all of it is there");
         }
     }
 }
