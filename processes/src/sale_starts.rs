@@ -30,6 +30,7 @@ impl Processes {
         let mut failed = Ok(());
         for (event_id, sequence) in &due {
             if let Err(error) = self.start_sale_of(ShowId::new(*event_id), *sequence).await {
+                self.put_behind_the_others(*event_id, *sequence).await?;
                 failed = Err(error);
             }
         }
@@ -37,6 +38,18 @@ impl Processes {
             tokio::time::sleep(POLL).await;
         }
         failed
+    }
+
+    /// One that fails is tried again after those that have come meanwhile.
+    async fn put_behind_the_others(&self, event_id: Uuid, sequence: i64) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "update sale_starts set starts_at = clock_timestamp() where event_id = $1 and sequence = $2",
+        )
+        .bind(event_id)
+        .bind(sequence)
+        .execute(self.store.pool())
+        .await?;
+        Ok(())
     }
 
     /// The show itself says whether there is anything to notice: it may be a draft, or sold at another time by now. Then

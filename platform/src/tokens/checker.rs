@@ -3,7 +3,7 @@
 //! Must not tell a client which check failed, and must not read any other table. Keys are read when an unknown one
 //! is named and when those in memory are old, so that new keys work at once and withdrawn ones stop working.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -17,15 +17,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{AccessClaims, ISSUER, RETIRED_KEY_SECONDS};
+use super::{AccessClaims, ISSUER, RETIRED_KEY_SECONDS, verified::Verified};
 use crate::problem::Problem;
 
 /// By how much the clock of whoever issued a token may differ from ours.
 pub const TOKEN_LEEWAY_SECONDS: u32 = 5;
-
-/// So many tokens are remembered as verified for sure: those shown last. There are at most twice as many, of about 150
-/// bytes each.
-pub const MAX_VERIFIED_TOKENS: usize = 131_072;
 
 /// The longest token that is looked at; ours have about 400 bytes.
 const MAX_TOKEN_BYTES: usize = 4096;
@@ -61,39 +57,6 @@ struct Known {
     keys: HashMap<String, DecodingKey>,
     /// Measured on a small virtual machine: 60 µs for a signature, 1 µs for this.
     verified: Mutex<Verified>,
-}
-
-/// What tokens said whose signature was checked, by the token's hash: those of late, and those of before that.
-#[derive(Default)]
-struct Verified {
-    of_late: HashMap<blake3::Hash, Remembered>,
-    before: HashMap<blake3::Hash, Remembered>,
-    /// There are few: each is here once.
-    roles: HashSet<Arc<str>>,
-}
-
-/// The claims of a token of ours, in less space.
-#[derive(Clone)]
-struct Remembered {
-    sub: Uuid,
-    role: Arc<str>,
-    sid: Uuid,
-    iat: i64,
-    exp: i64,
-}
-
-impl Remembered {
-    fn claims(&self) -> AccessClaims {
-        AccessClaims {
-            sub: self.sub,
-            role: self.role.as_ref().to_owned(),
-            sid: self.sid,
-            iat: self.iat,
-            exp: self.exp,
-            iss: ISSUER.to_owned(),
-            aud: ISSUER.to_owned(),
-        }
-    }
 }
 
 #[derive(Default)]
@@ -263,29 +226,6 @@ impl Known {
 
     fn remember(&self, hash: blake3::Hash, claims: &AccessClaims) {
         self.verified.lock().unwrap_or_else(PoisonError::into_inner).remember(hash, claims);
-    }
-}
-
-impl Verified {
-    fn recall(&mut self, hash: &blake3::Hash) -> Option<AccessClaims> {
-        if let Some(remembered) = self.of_late.get(hash) {
-            return Some(remembered.claims());
-        }
-        let claims = self.before.remove(hash)?.claims();
-        self.remember(*hash, &claims);
-        Some(claims)
-    }
-
-    /// When there are too many, those that nobody has shown for longest are forgotten.
-    fn remember(&mut self, hash: blake3::Hash, claims: &AccessClaims) {
-        if self.of_late.len() >= MAX_VERIFIED_TOKENS {
-            self.before = std::mem::take(&mut self.of_late);
-        }
-        let role =
-            self.roles.get(claims.role.as_str()).map_or_else(|| claims.role.as_str().into(), Arc::clone);
-        self.roles.insert(Arc::clone(&role));
-        let AccessClaims { sub, sid, iat, exp, .. } = *claims;
-        self.of_late.insert(hash, Remembered { sub, role, sid, iat, exp });
     }
 }
 
