@@ -23,17 +23,22 @@ pub(crate) mod show_interest;
 pub(crate) mod unfollow_host;
 pub(crate) mod withdraw_interest;
 
+use axum::response::Response;
 use domain::{
     BookingId, ShowId, UserId,
     booking::{Booking, PlacedBooking},
+    show::Show,
 };
-use event_store::CommandContext;
-use platform::{Problem, http::RequestId};
+use event_store::{CommandContext, Receipt};
+use platform::{
+    Problem,
+    http::{IdempotencyKey, RequestId},
+};
 
 use crate::{
-    CommandApi,
+    CommandApi, answers,
     callers::metadata,
-    idempotency::NotDone,
+    idempotency::{NotDone, Scope},
     refusals,
     show_orders::{Done, HostOrder, ShowOrder},
 };
@@ -67,6 +72,38 @@ async fn may_know_of(api: &CommandApi, show_id: ShowId, reader: UserId) -> Resul
     .await
     .map_err(|error| refusals::database(&error))?;
     Ok(known.unwrap_or(false))
+}
+
+/// What a host wants of their event, once for each key.
+#[expect(clippy::too_many_arguments, reason = "what was asked, by whom, and how it is recognised again")]
+async fn order_once(
+    api: &CommandApi,
+    route: &str,
+    show_id: ShowId,
+    host_id: UserId,
+    order: HostOrder,
+    request_id: &RequestId,
+    key: Option<&IdempotencyKey>,
+    body: &[u8],
+) -> Result<Response, Problem> {
+    let scope = Scope { caller: &host_id.to_string(), route };
+    let first = |receipt| async move {
+        let order = ShowOrder::OfHost { host_id: Some(host_id), order };
+        let context = CommandContext { metadata: metadata(host_id, request_id), receipt };
+        let done = api.show_writers.submit(show_id, order, Some(host_id), context).await;
+        Ok(answers::event_changed(done.map_err(refusals::order_of_host)?)?)
+    };
+    api.once(scope, key, body, first, |receipt| ordered_before(api, receipt)).await
+}
+
+/// The first answer again, whatever became of the event since.
+async fn ordered_before(api: &CommandApi, receipt: Receipt) -> Result<Response, Problem> {
+    let position = receipt.outcome.first().ok_or_else(Problem::internal)?;
+    let loaded = api.store.load_at::<Show>(&position.stream.id, position.sequence).await;
+    let (show, _) = loaded.map_err(|error| refusals::read(&error))?;
+    let show = show.created().ok_or_else(Problem::not_found)?;
+    let event = answers::event(show, show.last_at);
+    Ok(answers::changed(event.version, &event, &receipt.outcome))
 }
 
 /// What a host wants of their event. Repeating it does nothing, so it needs no receipt.

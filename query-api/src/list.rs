@@ -8,7 +8,7 @@ mod cursor;
 mod page;
 
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{PgPool, Postgres, QueryBuilder, postgres::PgRow};
+use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder, postgres::PgRow};
 use uuid::Uuid;
 
 pub(crate) use cursor::Key;
@@ -16,6 +16,8 @@ pub(crate) use page::{Order, Page, PageParams};
 
 use cursor::Cursor;
 use page::Start;
+
+use crate::rows::ONE_STATE;
 
 /// An item of a list.
 pub(crate) trait Listed: Sized {
@@ -72,8 +74,11 @@ pub(crate) async fn read<T: Listed>(
     filters: &impl Filters,
     page: &Page<T::Sort>,
 ) -> Result<contract::List<T>, sqlx::Error> {
-    let total = count::<T>(pool, filters).await?;
-    let rows = page_query::<T>(filters, page).build().fetch_all(pool).await?;
+    // What is shown and what is counted belong together.
+    let mut tx = pool.begin_with(ONE_STATE).await?;
+    let total = count_in_tx::<T>(&mut tx, filters).await?;
+    let rows = page_query::<T>(filters, page).build().fetch_all(&mut *tx).await?;
+    tx.commit().await?;
     // One row more than the page tells whether there is a next one.
     let shown = usize::try_from(page.limit).unwrap_or(rows.len());
     let items = rows.iter().take(shown).map(T::from_row).collect::<Result<Vec<_>, _>>()?;
@@ -83,11 +88,11 @@ pub(crate) async fn read<T: Listed>(
     Ok(contract::List { items, total, limit: page.limit, offset: page.start.offset(), next })
 }
 
-async fn count<T: Listed>(pool: &PgPool, filters: &impl Filters) -> Result<i64, sqlx::Error> {
+async fn count_in_tx<T: Listed>(tx: &mut PgConnection, filters: &impl Filters) -> Result<i64, sqlx::Error> {
     let mut query = QueryBuilder::new("select count(*) from ");
     query.push(T::TABLES).push(" where ");
     filters.push_to(&mut query);
-    query.build_query_scalar().fetch_one(pool).await
+    query.build_query_scalar().fetch_one(tx).await
 }
 
 fn page_query<'q, T: Listed>(filters: &impl Filters, page: &Page<T::Sort>) -> QueryBuilder<'q, Postgres> {

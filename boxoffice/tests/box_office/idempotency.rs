@@ -63,7 +63,9 @@ both_sources! {
             assert_eq!(
                 (first.status.as_u16(), again.status.as_u16()), (status, status), "{path}: {} {}", first.body, again.body
             );
-            assert_eq!(first.body["id"], again.body["id"], "{path}");
+            for member in ["id", "version", "heldUntil", "status"] {
+                assert_eq!(first.body[member], again.body[member], "{path}: {member}");
+            }
         }
     }
 

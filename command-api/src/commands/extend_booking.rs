@@ -1,18 +1,18 @@
 //! `POST /api/v1/bookings/{id}/extend`: a hold lasts longer.
 
 use axum::{extract::State, response::Response};
-use domain::BookingId;
-use event_store::CommandContext;
+use domain::{BookingId, booking::Booking as BookingAggregate};
+use event_store::{CommandContext, Receipt};
 use platform::{
     Problem,
-    http::{PathId, RequestId},
+    http::{IdempotencyKey, PathId, RawBody, RequestId},
 };
 
 use crate::{
     CommandApi, answers,
     callers::{Member, metadata},
     commands::placed_booking,
-    idempotency::NotDone,
+    idempotency::Scope,
     refusals,
     show_orders::ShowOrder,
 };
@@ -22,7 +22,10 @@ use crate::{
 /// `heldUntil` starts anew, two hours after the first hold at the most. Repeating it is safe.
 #[utoipa::path(
     post, path = "/api/v1/bookings/{id}/extend", tag = "Bookings", security(("bearer" = [])),
-    params(("id" = uuid::Uuid, Path, description = "The booking")),
+    params(("id" = uuid::Uuid, Path, description = "The booking"), (
+        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Makes a repetition safe, for 24 hours"
+    )),
     responses(
         (status = 200, description = "The booking, with its `heldUntil`", body = contract::Booking),
         (status = "4XX", description = "`hold-expired`, `not-held`, `not-found`, `forbidden`, …",
@@ -36,13 +39,29 @@ pub(crate) async fn extend_booking(
     member: Member,
     request_id: RequestId,
     PathId(booking_id): PathId<BookingId>,
+    key: Option<IdempotencyKey>,
+    body: RawBody,
 ) -> Result<Response, Problem> {
     let placed = placed_booking(&api, booking_id).await?;
     if placed.user_id != member.id {
         return Err(Problem::forbidden("This booking is somebody else's."));
     }
-    let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };
-    let order = ShowOrder::Extend { booking_id, attendee_id: placed.user_id };
-    let done = api.show_writers.submit(placed.event_id, order, Some(member.id), context).await;
-    answers::booking_changed(done.map_err(refusals::order).map_err(NotDone::without_receipt)?)
+    let route = format!("POST /bookings/{booking_id}/extend");
+    let scope = Scope { caller: &member.id.to_string(), route: &route };
+    let first = |receipt| async {
+        let context = CommandContext { metadata: metadata(member.id, &request_id), receipt };
+        let order = ShowOrder::Extend { booking_id, attendee_id: placed.user_id };
+        let done = api.show_writers.submit(placed.event_id, order, Some(member.id), context).await;
+        Ok(answers::booking_changed(done.map_err(refusals::order)?)?)
+    };
+    api.once(scope, key.as_ref(), &body.bytes, first, |receipt| extended_before(&api, receipt)).await
+}
+
+/// The first answer again, whatever became of the booking since.
+async fn extended_before(api: &CommandApi, receipt: Receipt) -> Result<Response, Problem> {
+    let position = receipt.outcome.first().ok_or_else(Problem::internal)?;
+    let loaded = api.store.load_at::<BookingAggregate>(&position.stream.id, position.sequence).await;
+    let (booking, version) = loaded.map_err(|error| refusals::read(&error))?;
+    let placed = booking.placed().ok_or_else(Problem::not_found)?;
+    Ok(answers::changed(version, &answers::booking(placed, version), &receipt.outcome))
 }

@@ -4,17 +4,20 @@ use axum::{extract::State, response::Response};
 use domain::ShowId;
 use platform::{
     Problem,
-    http::{PathId, RequestId},
+    http::{IdempotencyKey, PathId, RawBody, RequestId},
 };
 
-use crate::{CommandApi, answers, callers::Host, commands::order_of_host, show_orders::HostOrder};
+use crate::{CommandApi, callers::Host, commands::order_once, show_orders::HostOrder};
 
 /// Publishes a draft
 ///
 /// Publishing again does nothing.
 #[utoipa::path(
     post, path = "/api/v1/events/{id}/publish", tag = "Events", security(("bearer" = [])),
-    params(("id" = uuid::Uuid, Path, description = "The event")),
+    params(("id" = uuid::Uuid, Path, description = "The event"), (
+        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Makes a repetition safe, for 24 hours"
+    )),
     responses(
         (status = 200, description = "The event, as it is now", body = contract::Event),
         (status = "4XX", description = "`event-cancelled`, `forbidden`, `not-found`, …",
@@ -28,6 +31,10 @@ pub(crate) async fn publish_event(
     Host(host_id): Host,
     request_id: RequestId,
     PathId(show_id): PathId<ShowId>,
+    key: Option<IdempotencyKey>,
+    body: RawBody,
 ) -> Result<Response, Problem> {
-    answers::event_changed(order_of_host(&api, show_id, host_id, HostOrder::Publish, &request_id).await?)
+    let route = format!("POST /events/{show_id}/publish");
+    order_once(&api, &route, show_id, host_id, HostOrder::Publish, &request_id, key.as_ref(), &body.bytes)
+        .await
 }
