@@ -94,7 +94,6 @@ both_sources! {
     async fn events_are_listed_by_date(office: &BoxOffice) {
         let host = office.register("host").await;
         let mut ids = Vec::new();
-        let mut last = None;
         for days in [3, 1, 2] {
             let start = chrono::Utc::now() + chrono::TimeDelta::days(days);
             let mut request = event_request(10);
@@ -102,10 +101,11 @@ both_sources! {
             request["endDateTime"] = json!(start + chrono::TimeDelta::hours(1));
             let created = office.post("/api/v1/events", Some(&host.token), &request).await;
             ids.push(created.expect(StatusCode::CREATED).body["id"].clone());
-            last = Some(created);
+            // Each is a stream of its own, and Kafka keeps no order between them.
+            office.get_after("/api/v1/events", None, &created).await.expect(StatusCode::OK);
         }
         let path = format!("/api/v1/events?host={}&limit=2", host.id);
-        let first = office.get_after(&path, None, &last.expect("created")).await;
+        let first = office.get(&path, None).await;
         assert_eq!(first.body["total"], 3, "{}", first.body);
         let items = |answer: &Value| -> Vec<Value> {
             answer["items"].as_array().expect("items").iter().map(|item| item["id"].clone()).collect()
