@@ -6,13 +6,14 @@ use event_store::EventStore;
 use futures::FutureExt;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
-    consumer::{CommitMode, Consumer, StreamConsumer},
+    consumer::{CommitMode, Consumer},
     error::KafkaError,
     message::BorrowedMessage,
 };
 
 use crate::{
     cloud_event,
+    group_member::GroupMember,
     log_source::LogSource,
     source::{Batch, MAX_BATCH, SourceError},
     topics::topic_of,
@@ -23,7 +24,7 @@ const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Follows the topics as a member of a consumer group.
 pub struct KafkaSource {
-    consumer: StreamConsumer,
+    consumer: GroupMember,
     /// Until this consumer has caught up for the first time.
     catching_up: Option<LogSource>,
     /// The next offset of each partition after the batch that is being dealt with.
@@ -53,14 +54,14 @@ impl KafkaSource {
     ) -> Result<Self, SourceError> {
         let topics: Vec<&'static str> = stream_types.iter().filter_map(|t| topic_of(t)).collect();
         let group = format!("boxoffice-{consumer}");
-        let consumer: StreamConsumer = ClientConfig::new()
+        let consumer = ClientConfig::new()
             .set("bootstrap.servers", brokers)
             .set("group.id", group)
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")
             .set("session.timeout.ms", "10000")
             .create()?;
-        let (consumer, has_read_before) = has_read_before(consumer, topics.clone()).await?;
+        let (consumer, has_read_before) = has_read_before(GroupMember::new(consumer), topics.clone()).await?;
         consumer.subscribe(&topics)?;
         let catching_up = (!has_read_before).then(|| LogSource::new(store, stream_types, checkpoint));
         Ok(Self { consumer, catching_up, in_hand: vec![] })
@@ -98,6 +99,11 @@ impl KafkaSource {
         }
     }
 
+    /// Leaves the group, so that the others need not wait until it is missed.
+    pub(crate) async fn leave(self) {
+        self.consumer.leave().await;
+    }
+
     pub(crate) fn done(&mut self) -> Result<(), KafkaError> {
         let offsets = std::mem::take(&mut self.in_hand);
         if offsets.is_empty() {
@@ -121,9 +127,9 @@ fn note(in_hand: &mut Vec<InHand>, record: &BorrowedMessage<'_>) {
 
 /// Whether the group has committed an offset anywhere. Asks the brokers on a thread of its own: librdkafka blocks.
 async fn has_read_before(
-    consumer: StreamConsumer,
+    consumer: GroupMember,
     topics: Vec<&'static str>,
-) -> Result<(StreamConsumer, bool), KafkaError> {
+) -> Result<(GroupMember, bool), KafkaError> {
     let asked = tokio::task::spawn_blocking(move || {
         let mut list = TopicPartitionList::new();
         for topic in topics {

@@ -7,6 +7,7 @@
 //! Architecture invariant: this crate knows no HTTP, no read model and no rule. It hands on what the event store holds.
 
 mod cloud_event;
+mod group_member;
 mod kafka_source;
 mod log_source;
 mod publisher;

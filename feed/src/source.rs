@@ -72,6 +72,14 @@ impl Source {
         }
     }
 
+    /// Ends it in good order: the other members of a consumer group take over at once.
+    pub async fn leave(self) {
+        match self {
+            Self::Log(_) => {}
+            Self::Kafka(kafka) => kafka.leave().await,
+        }
+    }
+
     /// The events of the last batch are dealt with: they need not come again.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use domain::show::{ShowEvent, Taken};
 use event_store::{StoredEvent, event_log::LoggedEvent};
 use feed::Source;
 use sqlx::PgConnection;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{ProcessError, Processes, sale_starts};
@@ -12,8 +13,8 @@ const NAME: &str = "processes";
 const STREAM_TYPES: &[&str] = &["event"];
 
 impl Processes {
-    /// Follows until something fails.
-    pub(crate) async fn follow(&self) -> Result<(), ProcessError> {
+    /// Follows until something fails or it is told to stop.
+    pub(crate) async fn follow(&self, shutdown: &CancellationToken) -> Result<(), ProcessError> {
         let checkpoint = self.checkpoint().await?;
         let mut source = match &self.brokers {
             None => Source::log(self.store.clone(), STREAM_TYPES, checkpoint),
@@ -21,6 +22,17 @@ impl Processes {
                 Source::kafka(brokers, NAME, self.store.clone(), STREAM_TYPES, checkpoint).await?
             }
         };
+        tokio::select! {
+            ended = self.note_all(&mut source) => ended,
+            () = shutdown.cancelled() => {
+                source.leave().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes until something fails.
+    async fn note_all(&self, source: &mut Source) -> Result<(), ProcessError> {
         loop {
             let batch = source.next().await?;
             let mut tx = self.store.pool().begin().await?;

@@ -67,27 +67,31 @@ impl Processes {
         let writers = self.writers.clone();
         let (follow, expiry, sales, cascades) = (self.clone(), self.clone(), self.clone(), self);
         let (one, two, three, four) = (shutdown.clone(), shutdown.clone(), shutdown.clone(), shutdown);
-        tasks.spawn(async move { follow.keep("following events", one, async |p| p.follow().await).await });
-        tasks.spawn(async move { expiry.keep("expiring holds", two, async |p| p.expire().await).await });
-        tasks
-            .spawn(async move { sales.keep("starting sales", three, async |p| p.start_sales().await).await });
-        tasks.spawn(async move { cascades.keep("cascading", four, async |p| p.cascade().await).await });
+        tasks.spawn(async move {
+            follow.keep("following events", one, async |p, stop| p.follow(stop).await).await;
+        });
+        tasks.spawn(async move {
+            expiry.keep("expiring holds", two, async |p, stop| cut_off(stop, p.expire()).await).await;
+        });
+        tasks.spawn(async move {
+            sales.keep("starting sales", three, async |p, stop| cut_off(stop, p.start_sales()).await).await;
+        });
+        tasks.spawn(async move {
+            cascades.keep("cascading", four, async |p, stop| cut_off(stop, p.cascade()).await).await;
+        });
         tasks.join_all().await;
         writers.rest().await;
     }
 
-    /// Does a job over and over, until told to stop. A job that is cut off is done again by whoever comes next.
+    /// Does a job over and over, until told to stop. A job that is told to stop ends soon.
     async fn keep(
         &self,
         what: &'static str,
         shutdown: CancellationToken,
-        job: impl AsyncFn(&Self) -> Result<(), ProcessError>,
+        job: impl AsyncFn(&Self, &CancellationToken) -> Result<(), ProcessError>,
     ) {
         while !shutdown.is_cancelled() {
-            let done = tokio::select! {
-                done = job(self) => done,
-                () = shutdown.cancelled() => return,
-            };
+            let done = job(self, &shutdown).await;
             match done {
                 Ok(()) => {
                     self.failure.send_if_modified(|failure| failure.take().is_some());
@@ -103,6 +107,14 @@ impl Processes {
             }
         }
     }
+}
+
+/// A job that may end anywhere: it is done again by whoever comes next.
+async fn cut_off(
+    shutdown: &CancellationToken,
+    job: impl Future<Output = Result<(), ProcessError>>,
+) -> Result<(), ProcessError> {
+    shutdown.run_until_cancelled(job).await.unwrap_or(Ok(()))
 }
 
 /// An order of the box office itself.

@@ -59,11 +59,7 @@ impl Projector {
 
     async fn keep_following(self, projection: &'static dyn Projection, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            let followed = tokio::select! {
-                followed = self.follow(projection) => followed,
-                () = shutdown.cancelled() => return,
-            };
-            if let Err(error) = followed {
+            if let Err(error) = self.follow(projection, &shutdown).await {
                 tracing::error!(
                     error = &error as &dyn Error,
                     projection = projection.name(),
@@ -80,11 +76,30 @@ impl Projector {
         }
     }
 
-    /// Follows until something fails.
-    async fn follow(&self, projection: &'static dyn Projection) -> Result<(), FollowError> {
+    /// Follows until something fails or it is told to stop.
+    async fn follow(
+        &self,
+        projection: &'static dyn Projection,
+        shutdown: &CancellationToken,
+    ) -> Result<(), FollowError> {
         let checkpoint = checkpoint(&self.read, projection).await?;
         let mut source = self.source(projection, checkpoint).await?;
         self.is_well(projection);
+        tokio::select! {
+            ended = self.apply_all(projection, &mut source) => ended,
+            () = shutdown.cancelled() => {
+                source.leave().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Applies until something fails.
+    async fn apply_all(
+        &self,
+        projection: &'static dyn Projection,
+        source: &mut Source,
+    ) -> Result<(), FollowError> {
         loop {
             let batch = source.next().await?;
             while let Err(error) = apply_batch(projection, &self.read, &self.store, &batch).await {
