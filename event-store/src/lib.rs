@@ -12,7 +12,7 @@
 //! Kafka.
 
 mod append;
-mod append_at_once;
+mod append_rows;
 mod event;
 pub mod event_log;
 mod execute;

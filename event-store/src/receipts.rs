@@ -1,10 +1,10 @@
 //! Receipts: a command that has an id takes effect at most once (invariant I2).
 //!
-//! A receipt is written in the append's own transaction. It holds places in streams only; the answer is rebuilt from
+//! A receipt is written in the append's own transaction (`append_rows.rs`). It holds places in streams only; the answer is rebuilt from
 //! them.
 
 use chrono::TimeDelta;
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 
 use crate::{EventStore, StreamPosition};
 
@@ -72,37 +72,4 @@ impl EventStore {
         })
         .transpose()
     }
-}
-
-/// Writes receipts in the order of their ids; answers with the ids that have a receipt already.
-pub(crate) async fn write_in_tx(
-    tx: &mut PgConnection,
-    mut receipts: Vec<(&NewReceipt, String)>,
-) -> Result<Vec<CommandId>, sqlx::Error> {
-    receipts.sort_by_key(|(receipt, _)| receipt.command_id);
-    let ids: Vec<Vec<u8>> = receipts.iter().map(|(r, _)| r.command_id.0.to_vec()).collect();
-    let hashes: Vec<Vec<u8>> = receipts.iter().map(|(r, _)| r.body_hash.to_vec()).collect();
-    let outcomes: Vec<&str> = receipts.iter().map(|(_, outcome)| outcome.as_str()).collect();
-    let seconds: Vec<Option<i64>> =
-        receipts.iter().map(|(r, _)| r.lifetime.map(|lifetime| lifetime.num_seconds())).collect();
-    let written: Vec<Vec<u8>> = sqlx::query_scalar(
-        "insert into receipts (command_id, body_hash, outcome, expires_at)
-         select command_id, body_hash, outcome::json, clock_timestamp() + make_interval(secs => seconds)
-         from unnest($1::bytea[], $2::bytea[], $3::text[], $4::bigint[])
-              with ordinality as receipt (command_id, body_hash, outcome, seconds, place)
-         order by place
-         on conflict (command_id) do update
-             set body_hash = excluded.body_hash, outcome = excluded.outcome,
-                 created_at = excluded.created_at, expires_at = excluded.expires_at
-             where receipts.expires_at <= clock_timestamp()
-         returning command_id",
-    )
-    .bind(&ids)
-    .bind(&hashes)
-    .bind(&outcomes)
-    .bind(&seconds)
-    .fetch_all(tx)
-    .await?;
-    let repeated = receipts.iter().map(|(r, _)| r.command_id).filter(|id| !written.contains(&id.0.to_vec()));
-    Ok(repeated.collect())
 }
