@@ -13,7 +13,7 @@ use cqrs_es::Aggregate;
 use domain::{
     BookingId, ShowId, UserId,
     booking::BookingError,
-    show::{CreatedShow, Part, Show, ShowCommand, ShowError, ShowEvent, ShowStatus},
+    show::{CreatedShow, Part, Show, ShowError, ShowEvent, ShowStatus},
 };
 use event_store::{Append, AppendError, EventStore, NewEvent, StreamAppend, StreamId, StreamPosition};
 
@@ -177,13 +177,12 @@ impl ShowWriter {
         batch: &[Waiting],
         now: DateTime<Utc>,
     ) -> Result<Vec<Result<Decided, OrderError>>, AppendError> {
-        let commands: Vec<_> = batch.iter().map(|waiting| waiting.order.command(now)).collect();
-        self.show.bring_for(&commands).await?;
         loop {
-            let orders = batch.iter().map(|waiting| &waiting.order).zip(commands.clone());
-            let decisions: Vec<_> = orders.map(|(order, command)| self.decide_one(order, command)).collect();
+            let decisions: Vec<_> =
+                batch.iter().map(|waiting| self.decide_one(&waiting.order, now)).collect();
             // What an order needs may depend on its neighbours. Each round has fewer parts missing.
-            let missing: BTreeSet<Part> = decisions.iter().filter_map(missing_part).collect();
+            let missing: BTreeSet<Part> =
+                decisions.iter().filter_map(missing_parts).flatten().copied().collect();
             if missing.is_empty() {
                 return Ok(decisions);
             }
@@ -192,12 +191,12 @@ impl ShowWriter {
         }
     }
 
-    fn decide_one(&mut self, order: &ShowOrder, command: ShowCommand) -> Result<Decided, OrderError> {
+    fn decide_one(&mut self, order: &ShowOrder, now: DateTime<Utc>) -> Result<Decided, OrderError> {
         if let ShowOrder::OfHost { host_id: Some(host_id), .. } = order {
             self.only_for(*host_id)?;
         }
-        let expected_sequence = self.show.position().sequence;
-        Ok(Decided { of_show: self.show.decide(command)?, expected_sequence })
+        let expected_sequence = self.show.sequence();
+        Ok(Decided { of_show: self.show.decide(order.command(now))?, expected_sequence })
     }
 
     /// A draft that is somebody else's is not there at all.
@@ -262,9 +261,9 @@ impl ShowWriter {
     }
 }
 
-fn missing_part(decision: &Result<Decided, OrderError>) -> Option<Part> {
+fn missing_parts(decision: &Result<Decided, OrderError>) -> Option<&BTreeSet<Part>> {
     match decision {
-        Err(OrderError::Show(ShowError::PartMissing { part })) => Some(*part),
+        Err(OrderError::Show(ShowError::PartsMissing { parts })) => Some(parts),
         Ok(_) | Err(_) => None,
     }
 }

@@ -84,6 +84,10 @@ impl ShowState {
         self.show.created()
     }
 
+    pub(crate) fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
     pub(crate) fn position(&self) -> StreamPosition {
         StreamPosition { stream: self.stream.clone(), sequence: self.sequence }
     }
@@ -124,12 +128,7 @@ impl ShowState {
         self.read_at = None;
     }
 
-    /// Brings what the commands need and is not here.
-    pub(crate) async fn bring_for(&mut self, commands: &[ShowCommand]) -> Result<(), AppendError> {
-        let missing = commands.iter().flat_map(|command| self.show.missing_parts(command)).collect();
-        self.bring(missing).await
-    }
-
+    /// Brings what is needed and is not here.
     pub(crate) async fn bring(&mut self, missing: BTreeSet<Part>) -> Result<(), AppendError> {
         if missing.is_empty() {
             return Ok(());

@@ -2,7 +2,7 @@
 //!
 //! Holds are few and always here. What is sold may be much, and one attendee's tickets matter to that attendee alone: it
 //! is kept in *parts*, by attendee. A show that is loaded from a snapshot begins without them; a command is decided
-//! once the parts that it needs were brought (see [`super::Show::missing_parts`]). Events are folded in without them.
+//! once the parts that it needs were brought (see [`super::ShowError::PartsMissing`]). Events are folded in without them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

@@ -1,16 +1,18 @@
 //! Why a command to a show's stream is refused.
 
+use std::collections::BTreeSet;
+
 use super::{Part, ScheduleError};
 use crate::{BookingId, SeatId};
 
 /// A rule refused the command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShowError {
-    /// A defect of the caller: what the command is about was left out when the show was loaded.
-    #[error("a part of the show's bookings is not in memory")]
-    PartMissing {
-        /// Which.
-        part: Part,
+    /// What the command is about was left out when the show was loaded: bring it, and decide again.
+    #[error("parts of the show's bookings are not in memory")]
+    PartsMissing {
+        /// All of them.
+        parts: BTreeSet<Part>,
     },
     /// There is no such show, or the caller must not know of it yet.
     #[error("there is no such event")]

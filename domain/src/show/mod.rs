@@ -128,15 +128,16 @@ impl Show {
     /// # Errors
     /// A rule refuses it.
     pub fn decide(&self, command: ShowCommand) -> Result<Vec<ShowEvent>, ShowError> {
-        let show = match (self, command) {
+        let (show, command) = match (self, command) {
             (Self::Uncreated, ShowCommand::Create(create)) => return changes::create(*create),
             (Self::Uncreated, _) => return Err(ShowError::NotCreated),
             (Self::Created(show), command) => (show, command),
         };
-        if let Some(part) = show.0.missing_parts(&show.1).first() {
-            return Err(ShowError::PartMissing { part: *part });
+        let parts = show.missing_parts(&command);
+        if !parts.is_empty() {
+            return Err(ShowError::PartsMissing { parts });
         }
-        match show {
+        match (show, command) {
             (_, ShowCommand::Create(_)) => Err(ShowError::AlreadyCreated),
             (show, ShowCommand::Change(change)) => show.change(&change),
             (show, ShowCommand::Publish { at }) => show.publish(at),

@@ -12,12 +12,6 @@ use super::{CreatedShow, Part, Show, ShowCommand, SoldTickets};
 pub const FOLD_VERSION: i32 = 1;
 
 impl Show {
-    /// The parts that have to be brought before the command can be decided.
-    #[must_use]
-    pub fn missing_parts(&self, command: &ShowCommand) -> BTreeSet<Part> {
-        self.created().map_or_else(BTreeSet::new, |show| show.missing_parts(command))
-    }
-
     /// Of these parts, those that were not brought yet.
     pub fn missing_of(&self, parts: impl IntoIterator<Item = Part>) -> BTreeSet<Part> {
         let Some(show) = self.created() else { return BTreeSet::new() };
@@ -48,6 +42,7 @@ impl Show {
 }
 
 impl CreatedShow {
+    /// The parts that have to be brought before the command can be decided.
     pub(super) fn missing_parts(&self, command: &ShowCommand) -> BTreeSet<Part> {
         let attendee_id = match command {
             ShowCommand::TakeTickets(take) => take.attendee_id,

@@ -605,12 +605,10 @@ impl Loaded {
     }
 
     fn decide(&mut self, command: &ShowCommand) -> Result<Vec<ShowEvent>, ShowError> {
-        let missing = self.show.missing_parts(command);
-        if let Some(part) = missing.first() {
-            let refusal = self.show.decide(command.clone());
-            assert_eq!(refusal, Err(ShowError::PartMissing { part: *part }), "half of it decides nothing");
+        match self.show.decide(command.clone()) {
+            Err(ShowError::PartsMissing { parts }) => self.bring(parts),
+            decided => return decided,
         }
-        self.bring(missing);
         self.show.decide(command.clone())
     }
 
