@@ -24,21 +24,23 @@ pub(crate) mod unfollow_host;
 pub(crate) mod withdraw_interest;
 
 use axum::response::Response;
+use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate;
 use domain::{
     BookingId, ShowId, UserId,
     booking::{Booking, PlacedBooking},
     show::Show,
+    user::{User, UserCommand, UserError},
 };
-use event_store::{CommandContext, Receipt};
-use platform::{
-    Problem,
-    http::{IdempotencyKey, RequestId},
-};
+use event_store::{AppendError, CommandContext, ExecuteError, Executed, NewReceipt, Receipt};
+use platform::{Problem, http::RequestId};
 
 use crate::{
-    CommandApi, answers,
-    callers::metadata,
-    idempotency::{NotDone, Scope},
+    CommandApi,
+    accounts::StillThere,
+    answers,
+    callers::{Member, metadata},
+    idempotency::NotDone,
     refusals,
     show_orders::{Done, HostOrder, ShowOrder},
 };
@@ -74,48 +76,56 @@ async fn may_know_of(api: &CommandApi, show_id: ShowId, reader: UserId) -> Resul
     Ok(known.unwrap_or(false))
 }
 
-/// What a host wants of their event, once for each key.
-#[expect(clippy::too_many_arguments, reason = "what was asked, by whom, and how it is recognised again")]
-async fn order_once(
-    api: &CommandApi,
-    route: &str,
-    show_id: ShowId,
-    host_id: UserId,
-    order: HostOrder,
-    request_id: &RequestId,
-    key: Option<&IdempotencyKey>,
-    body: &[u8],
-) -> Result<Response, Problem> {
-    let scope = Scope { caller: &host_id.to_string(), route };
-    let first = |receipt| async move {
-        let order = ShowOrder::OfHost { host_id: Some(host_id), order };
-        let context = CommandContext { metadata: metadata(host_id, request_id), receipt };
-        let done = api.show_writers.submit(show_id, order, Some(host_id), context).await;
-        Ok(answers::event_changed(done.map_err(refusals::order_of_host)?)?)
-    };
-    api.once(scope, key, body, first, |receipt| ordered_before(api, receipt)).await
-}
-
-/// The first answer again, whatever became of the event since.
-async fn ordered_before(api: &CommandApi, receipt: Receipt) -> Result<Response, Problem> {
-    let position = receipt.outcome.first().ok_or_else(Problem::internal)?;
-    let loaded = api.store.load_at::<Show>(&position.stream.id, position.sequence).await;
-    let (show, _) = loaded.map_err(|error| refusals::read(&error))?;
-    let show = show.created().ok_or_else(Problem::not_found)?;
-    let event = answers::event(show, show.last_at);
-    Ok(answers::changed(event.version, &event, &receipt.outcome))
-}
-
-/// What a host wants of their event. Repeating it does nothing, so it needs no receipt.
+/// What a host wants of their event. Where it does nothing when repeated, it needs no receipt.
 async fn order_of_host(
     api: &CommandApi,
     show_id: ShowId,
     host_id: UserId,
     order: HostOrder,
     request_id: &RequestId,
-) -> Result<Done, Problem> {
+    receipt: Option<NewReceipt>,
+) -> Result<Done, NotDone> {
     let order = ShowOrder::OfHost { host_id: Some(host_id), order };
-    let context = CommandContext { metadata: metadata(host_id, request_id), receipt: None };
+    let context = CommandContext { metadata: metadata(host_id, request_id), receipt };
     let done = api.show_writers.submit(show_id, order, Some(host_id), context).await;
-    done.map_err(refusals::order_of_host).map_err(NotDone::without_receipt)
+    done.map_err(refusals::order_of_host)
+}
+
+/// The first answer to a host again, whatever became of the event since.
+async fn ordered_before(api: &CommandApi, receipt: Receipt) -> Result<Response, Problem> {
+    let (show, _) = state_after::<Show>(api, &receipt).await?;
+    let show = show.created().ok_or_else(Problem::not_found)?;
+    let event = answers::event(show, show.last_at);
+    Ok(answers::changed(event.version, &event, &receipt.outcome))
+}
+
+/// What a member wants of their own account. Repeating it does nothing, so it needs no receipt. Everybody else whom it is
+/// about is to have an account too.
+async fn order_of_member(
+    api: &CommandApi,
+    member: Member,
+    others: &[UserId],
+    request_id: &RequestId,
+    command: impl FnOnce(DateTime<Utc>) -> UserCommand,
+) -> Result<Executed<User>, Problem> {
+    let command = command(api.store.now().await.map_err(|error| refusals::database(&error))?);
+    let context = CommandContext { metadata: metadata(member.id, request_id), receipt: None };
+    let all = StillThere::new(others.iter().copied().chain([member.id]));
+    let executed = api.store.execute::<User>(&member.id.to_string(), command, &context, &all).await;
+    executed.map_err(|error| match error {
+        ExecuteError::Append(AppendError::Gone(gone)) if !gone.contains(&member.id.uuid()) => {
+            Problem::not_found()
+        }
+        ExecuteError::Refused(UserError::NotRegistered) => refusals::gone(),
+        error @ (ExecuteError::Refused(_) | ExecuteError::Append(_) | ExecuteError::Read(_)) => {
+            refusals::execute(error, refusals::user).without_receipt()
+        }
+    })
+}
+
+/// The aggregate that an earlier answer showed, as it was then, with its sequence.
+async fn state_after<A: Aggregate>(api: &CommandApi, receipt: &Receipt) -> Result<(A, i64), Problem> {
+    let position = receipt.outcome.first().ok_or_else(Problem::internal)?;
+    let loaded = api.store.load_at::<A>(&position.stream.id, position.sequence).await;
+    loaded.map_err(|error| refusals::read(&error))
 }

@@ -59,7 +59,7 @@ pub(crate) fn show(error: ShowError) -> Problem {
             Problem::invalid_field("seats", "this event has numbered seats: say which")
         }
         // The writer brings the parts that its orders need.
-        ShowError::PartMissing { .. } => Problem::internal(),
+        ShowError::PartsMissing { .. } => Problem::internal(),
         ShowError::LimitExceeded { max } => {
             Problem::conflict("limit-exceeded", "One booking may not have so many tickets.").with("max", max)
         }

@@ -33,6 +33,8 @@ both_sources! {
             let (_, another) = office.event(1).await;
             let body = json!({ "eventId": another.body["id"] });
             office.post("/api/v1/bookings", token, &body).await.expect_problem(401, "invalid-token");
+            let follow = format!("/api/v1/users/{}/follow", host.id);
+            office.put(&follow, token, &json!({})).await.expect_problem(401, "invalid-token");
         }
         office.log_in(&attendee.email, PASSWORD).await.expect_problem(401, "invalid-credentials");
         eventually("the ticket can be booked by somebody else", DEADLINE, || async {

@@ -18,6 +18,7 @@ use crate::{
     callers::Host,
     commands::order_of_host,
     fields::Fields,
+    idempotency::NotDone,
     offers::{self, SectionRequest, TicketTypeRequest},
     show_orders::HostOrder,
 };
@@ -101,7 +102,8 @@ pub(crate) async fn change_event(
     let expected_version = if_match.and_then(IfMatch::version);
     let change = body.parse::<ChangeEventRequest>()?.value.parse(expected_version)?;
     let order = HostOrder::Change(Box::new(change));
-    answers::event_changed(order_of_host(&api, show_id, host_id, order, &request_id).await?)
+    let done = order_of_host(&api, show_id, host_id, order, &request_id, None).await;
+    answers::event_changed(done.map_err(NotDone::without_receipt)?)
 }
 
 impl ChangeEventRequest {

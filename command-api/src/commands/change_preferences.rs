@@ -5,9 +5,8 @@ use contract::Channel as ChannelAnswer;
 use domain::{
     UserId,
     notification::{Channel, NotificationKind, Preferences},
-    user::{ChangePreferences, User, UserCommand},
+    user::{ChangePreferences, UserCommand},
 };
-use event_store::CommandContext;
 use platform::{
     Problem,
     http::{IfMatch, PathId, RawBody, RequestId},
@@ -15,13 +14,7 @@ use platform::{
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::{
-    CommandApi,
-    accounts::StillThere,
-    answers,
-    callers::{Member, metadata},
-    refusals,
-};
+use crate::{CommandApi, answers, callers::Member, commands::order_of_member};
 
 /// Kinds of notifications, each `inbox`, `email`, `both` or `none`; a kind that is left out keeps its value.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -79,12 +72,8 @@ pub(crate) async fn change_preferences(
     }
     let preferences = body.parse::<ChangePreferencesRequest>()?.value.into_preferences();
     let expected_version = if_match.and_then(IfMatch::version);
-    let at = api.store.now().await.map_err(|error| refusals::database(&error))?;
-    let command = UserCommand::ChangePreferences(ChangePreferences { preferences, expected_version, at });
-    let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };
-    let own = StillThere::new([member.id]);
-    let changed = api.store.execute::<User>(&user_id.to_string(), command, &context, &own).await;
-    let changed = changed.map_err(|error| refusals::execute(error, refusals::user).without_receipt())?;
+    let change = |at| UserCommand::ChangePreferences(ChangePreferences { preferences, expected_version, at });
+    let changed = order_of_member(&api, member, &[], &request_id, change).await?;
     let profile = changed.aggregate.profile().ok_or_else(Problem::not_found)?;
     let version = i64::try_from(profile.preferences_version).unwrap_or(i64::MAX);
     Ok(answers::changed(version, &answers::preferences(&profile.preferences), &[changed.position]))

@@ -20,6 +20,7 @@ use crate::{
     accounts::StillThere,
     answers,
     callers::{Host, metadata},
+    commands::state_after,
     fields::Fields,
     idempotency::{NotDone, Scope},
     offers::{self, Offer, SectionRequest, TicketTypeRequest},
@@ -153,18 +154,16 @@ async fn create(
     let host = StillThere::new([host_id]);
     let created = api.store.execute::<Show>(&show_id.to_string(), command, &context, &host).await;
     let created = created.map_err(|error| refusals::execute(error, refusals::show))?;
-    Ok(answer(&created.aggregate, created.position)?)
+    Ok(answer(&created.aggregate, &[created.position])?)
 }
 
 async fn created_before(api: &CommandApi, receipt: Receipt) -> Result<Response, Problem> {
-    let position = receipt.outcome.into_iter().next().ok_or_else(Problem::internal)?;
-    let loaded = api.store.load_at::<Show>(&position.stream.id, position.sequence).await;
-    let (show, _) = loaded.map_err(|error| refusals::read(&error))?;
-    answer(&show, position)
+    let (show, _) = state_after::<Show>(api, &receipt).await?;
+    answer(&show, &receipt.outcome)
 }
 
-fn answer(show: &Show, position: StreamPosition) -> Result<Response, Problem> {
+fn answer(show: &Show, written: &[StreamPosition]) -> Result<Response, Problem> {
     let show = show.created().ok_or_else(Problem::not_found)?;
     let event = answers::event(show, show.last_at);
-    Ok(answers::created(&format!("/api/v1/events/{}", show.id), event.version, &event, &[position]))
+    Ok(answers::created(&format!("/api/v1/events/{}", show.id), event.version, &event, written))
 }

@@ -7,7 +7,9 @@ use platform::{
     http::{PathId, RequestId},
 };
 
-use crate::{CommandApi, answers, callers::Host, commands::order_of_host, show_orders::HostOrder};
+use crate::{
+    CommandApi, answers, callers::Host, commands::order_of_host, idempotency::NotDone, show_orders::HostOrder,
+};
 
 /// Deletes an event
 ///
@@ -29,6 +31,6 @@ pub(crate) async fn delete_event(
     request_id: RequestId,
     PathId(show_id): PathId<ShowId>,
 ) -> Result<Response, Problem> {
-    let done = order_of_host(&api, show_id, host_id, HostOrder::Delete, &request_id).await?;
-    Ok(answers::no_content(&done.written))
+    let done = order_of_host(&api, show_id, host_id, HostOrder::Delete, &request_id, None).await;
+    Ok(answers::no_content(&done.map_err(NotDone::without_receipt)?.written))
 }

@@ -11,7 +11,7 @@ use platform::{
 use crate::{
     CommandApi, answers,
     callers::{Member, metadata},
-    commands::placed_booking,
+    commands::{placed_booking, state_after},
     idempotency::Scope,
     refusals,
     show_orders::ShowOrder,
@@ -59,9 +59,7 @@ pub(crate) async fn extend_booking(
 
 /// The first answer again, whatever became of the booking since.
 async fn extended_before(api: &CommandApi, receipt: Receipt) -> Result<Response, Problem> {
-    let position = receipt.outcome.first().ok_or_else(Problem::internal)?;
-    let loaded = api.store.load_at::<BookingAggregate>(&position.stream.id, position.sequence).await;
-    let (booking, version) = loaded.map_err(|error| refusals::read(&error))?;
+    let (booking, version) = state_after::<BookingAggregate>(api, &receipt).await?;
     let placed = booking.placed().ok_or_else(Problem::not_found)?;
     Ok(answers::changed(version, &answers::booking(placed, version), &receipt.outcome))
 }

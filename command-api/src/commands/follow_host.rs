@@ -3,21 +3,14 @@
 use axum::{extract::State, response::Response};
 use domain::{
     UserId,
-    user::{FollowHost, Role, User, UserCommand, UserError},
+    user::{FollowHost, Role, User, UserCommand},
 };
-use event_store::{AppendError, CommandContext, ExecuteError};
 use platform::{
     Problem,
     http::{PathId, RequestId},
 };
 
-use crate::{
-    CommandApi,
-    accounts::StillThere,
-    answers,
-    callers::{Member, metadata},
-    refusals,
-};
+use crate::{CommandApi, answers, callers::Member, commands::order_of_member, refusals};
 
 /// Follows a host
 ///
@@ -42,12 +35,8 @@ pub(crate) async fn follow_host(
     if host_id != member.id {
         check_is_host(&api, host_id).await?;
     }
-    let at = api.store.now().await.map_err(|error| refusals::database(&error))?;
-    let command = UserCommand::Follow(FollowHost { host_id, at });
-    let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };
-    let both = StillThere::new([member.id, host_id]);
-    let followed = api.store.execute::<User>(&member.id.to_string(), command, &context, &both).await;
-    let followed = followed.map_err(|error| refused(error, member.id))?;
+    let follow = |at| UserCommand::Follow(FollowHost { host_id, at });
+    let followed = order_of_member(&api, member, &[host_id], &request_id, follow).await?;
     Ok(answers::no_content(&[followed.position]))
 }
 
@@ -59,17 +48,6 @@ async fn check_is_host(api: &CommandApi, host_id: UserId) -> Result<(), Problem>
         Role::Host => Ok(()),
         Role::Attendee | Role::Admin => {
             Err(Problem::conflict("not-a-host", "Only hosts can be followed, and this is none."))
-        }
-    }
-}
-
-fn refused(error: ExecuteError<UserError>, follower: UserId) -> Problem {
-    match error {
-        ExecuteError::Append(AppendError::Gone(gone)) if !gone.contains(&follower.uuid()) => {
-            Problem::not_found()
-        }
-        error @ (ExecuteError::Refused(_) | ExecuteError::Append(_) | ExecuteError::Read(_)) => {
-            refusals::execute(error, refusals::user).without_receipt()
         }
     }
 }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     CommandApi, answers,
     callers::{Attendee, metadata},
+    commands::state_after,
     idempotency::{NotDone, Scope},
     refusals,
     show_orders::ShowOrder,
@@ -145,9 +146,7 @@ async fn place(
 
 /// The first answer again, whatever became of the booking since.
 async fn placed_before(api: &CommandApi, receipt: Receipt) -> Result<Response, Problem> {
-    let position = receipt.outcome.first().ok_or_else(Problem::internal)?;
-    let loaded = api.store.load_at::<BookingAggregate>(&position.stream.id, position.sequence).await;
-    let (booking, version) = loaded.map_err(|error| refusals::read(&error))?;
+    let (booking, version) = state_after::<BookingAggregate>(api, &receipt).await?;
     let placed = booking.placed().ok_or_else(Problem::not_found)?;
     let path = format!("/api/v1/bookings/{}", placed.id);
     Ok(answers::created(&path, version, &answers::booking(placed, version), &receipt.outcome))

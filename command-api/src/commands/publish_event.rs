@@ -7,7 +7,13 @@ use platform::{
     http::{IdempotencyKey, PathId, RawBody, RequestId},
 };
 
-use crate::{CommandApi, callers::Host, commands::order_once, show_orders::HostOrder};
+use crate::{
+    CommandApi, answers,
+    callers::Host,
+    commands::{order_of_host, ordered_before},
+    idempotency::Scope,
+    show_orders::HostOrder,
+};
 
 /// Publishes a draft
 ///
@@ -35,6 +41,10 @@ pub(crate) async fn publish_event(
     body: RawBody,
 ) -> Result<Response, Problem> {
     let route = format!("POST /events/{show_id}/publish");
-    order_once(&api, &route, show_id, host_id, HostOrder::Publish, &request_id, key.as_ref(), &body.bytes)
-        .await
+    let scope = Scope { caller: &host_id.to_string(), route: &route };
+    let first = |receipt| async {
+        let done = order_of_host(&api, show_id, host_id, HostOrder::Publish, &request_id, receipt).await?;
+        Ok(answers::event_changed(done)?)
+    };
+    api.once(scope, key.as_ref(), &body.bytes, first, |receipt| ordered_before(&api, receipt)).await
 }

@@ -3,21 +3,14 @@
 use axum::{extract::State, response::Response};
 use domain::{
     NotificationId,
-    user::{ReadNotification, User, UserCommand},
+    user::{ReadNotification, UserCommand},
 };
-use event_store::CommandContext;
 use platform::{
     Problem,
     http::{PathId, RequestId},
 };
 
-use crate::{
-    CommandApi,
-    accounts::StillThere,
-    answers,
-    callers::{Member, metadata},
-    refusals,
-};
+use crate::{CommandApi, answers, callers::Member, commands::order_of_member};
 
 /// Has read a notification
 ///
@@ -39,11 +32,7 @@ pub(crate) async fn read_notification(
     PathId(notification_id): PathId<NotificationId>,
     request_id: RequestId,
 ) -> Result<Response, Problem> {
-    let at = api.store.now().await.map_err(|error| refusals::database(&error))?;
-    let command = UserCommand::ReadNotification(ReadNotification { notification_id, at });
-    let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };
-    let own = StillThere::new([member.id]);
-    let read = api.store.execute::<User>(&member.id.to_string(), command, &context, &own).await;
-    let read = read.map_err(|error| refusals::execute(error, refusals::user).without_receipt())?;
+    let read = |at| UserCommand::ReadNotification(ReadNotification { notification_id, at });
+    let read = order_of_member(&api, member, &[], &request_id, read).await?;
     Ok(answers::no_content(&[read.position]))
 }

@@ -3,21 +3,17 @@
 use axum::{extract::State, response::Response};
 use domain::{
     ShowId,
-    user::{ShowInterest, User, UserCommand},
+    user::{ShowInterest, UserCommand},
 };
-use event_store::CommandContext;
 use platform::{
     Problem,
     http::{PathId, RequestId},
 };
 
 use crate::{
-    CommandApi,
-    accounts::StillThere,
-    answers,
-    callers::{Member, metadata},
-    commands::may_know_of,
-    refusals,
+    CommandApi, answers,
+    callers::Member,
+    commands::{may_know_of, order_of_member},
 };
 
 /// Is interested in an event
@@ -45,11 +41,7 @@ pub(crate) async fn show_interest(
     if !may_know_of(&api, event_id, member.id).await? {
         return Err(Problem::not_found());
     }
-    let at = api.store.now().await.map_err(|error| refusals::database(&error))?;
-    let command = UserCommand::ShowInterest(ShowInterest { event_id, at });
-    let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };
-    let own = StillThere::new([member.id]);
-    let shown = api.store.execute::<User>(&member.id.to_string(), command, &context, &own).await;
-    let shown = shown.map_err(|error| refusals::execute(error, refusals::user).without_receipt())?;
+    let show = |at| UserCommand::ShowInterest(ShowInterest { event_id, at });
+    let shown = order_of_member(&api, member, &[], &request_id, show).await?;
     Ok(answers::no_content(&[shown.position]))
 }

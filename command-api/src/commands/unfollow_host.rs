@@ -5,19 +5,12 @@ use domain::{
     UserId,
     user::{Profile, UnfollowHost, User, UserCommand},
 };
-use event_store::CommandContext;
 use platform::{
     Problem,
     http::{PathId, RequestId},
 };
 
-use crate::{
-    CommandApi,
-    accounts::StillThere,
-    answers,
-    callers::{Member, metadata},
-    refusals,
-};
+use crate::{CommandApi, answers, callers::Member, commands::order_of_member, refusals};
 
 /// Follows a host no longer
 ///
@@ -41,13 +34,8 @@ pub(crate) async fn unfollow_host(
     request_id: RequestId,
 ) -> Result<Response, Problem> {
     check_is_somebody(&api, member.id, host_id).await?;
-    let at = api.store.now().await.map_err(|error| refusals::database(&error))?;
-    let command = UserCommand::Unfollow(UnfollowHost { host_id, at });
-    let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };
-    let own = StillThere::new([member.id]);
-    let unfollowed = api.store.execute::<User>(&member.id.to_string(), command, &context, &own).await;
-    let unfollowed =
-        unfollowed.map_err(|error| refusals::execute(error, refusals::user).without_receipt())?;
+    let unfollow = |at| UserCommand::Unfollow(UnfollowHost { host_id, at });
+    let unfollowed = order_of_member(&api, member, &[], &request_id, unfollow).await?;
     Ok(answers::no_content(&[unfollowed.position]))
 }
 

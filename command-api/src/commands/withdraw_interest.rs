@@ -3,21 +3,17 @@
 use axum::{extract::State, response::Response};
 use domain::{
     ShowId,
-    user::{User, UserCommand, WithdrawInterest},
+    user::{UserCommand, WithdrawInterest},
 };
-use event_store::CommandContext;
 use platform::{
     Problem,
     http::{PathId, RequestId},
 };
 
 use crate::{
-    CommandApi,
-    accounts::StillThere,
-    answers,
-    callers::{Member, metadata},
-    commands::may_know_of,
-    refusals,
+    CommandApi, answers,
+    callers::Member,
+    commands::{may_know_of, order_of_member},
 };
 
 /// Is interested in an event no longer
@@ -44,11 +40,7 @@ pub(crate) async fn withdraw_interest(
     if !may_know_of(&api, event_id, member.id).await? {
         return Err(Problem::not_found());
     }
-    let at = api.store.now().await.map_err(|error| refusals::database(&error))?;
-    let command = UserCommand::WithdrawInterest(WithdrawInterest { event_id, at });
-    let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };
-    let own = StillThere::new([member.id]);
-    let withdrawn = api.store.execute::<User>(&member.id.to_string(), command, &context, &own).await;
-    let withdrawn = withdrawn.map_err(|error| refusals::execute(error, refusals::user).without_receipt())?;
+    let withdraw = |at| UserCommand::WithdrawInterest(WithdrawInterest { event_id, at });
+    let withdrawn = order_of_member(&api, member, &[], &request_id, withdraw).await?;
     Ok(answers::no_content(&[withdrawn.position]))
 }
