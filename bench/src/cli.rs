@@ -22,6 +22,8 @@ pub(crate) enum Command {
     SellOut(SellOut),
     /// Bookings of a show with a long stream ÷ of one with an empty stream
     LongStream(LongStream),
+    /// The write side with a past of many events ÷ without
+    LargeLog(LargeLog),
     /// Bookings over HTTP, on a PostgreSQL and a `boxoffice command-api` that it starts
     Bookings(Bookings),
     /// GETs of one address of a server that runs already
@@ -136,6 +138,20 @@ pub(crate) struct LongStream {
     #[arg(long, default_value_t = 64)]
     pub(crate) clients: usize,
     /// Of each phase
+    #[arg(long, default_value_t = 8)]
+    pub(crate) seconds: u64,
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: usize,
+    #[command(flatten)]
+    pub(crate) product: Product,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LargeLog {
+    /// Events of the past; a million takes about a gigabyte
+    #[arg(long, default_value_t = 10_000_000)]
+    pub(crate) events: u64,
+    /// Of each phase of bookings
     #[arg(long, default_value_t = 8)]
     pub(crate) seconds: u64,
     #[arg(long, default_value_t = 5)]

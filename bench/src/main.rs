@@ -17,6 +17,7 @@ mod chart;
 mod cli;
 mod denominators;
 mod http;
+mod large_log;
 mod load;
 mod long_stream;
 mod machine;
@@ -56,6 +57,7 @@ fn main() -> Result<()> {
         Command::Bookings(options) => one_thread()?.block_on(bookings(options)),
         Command::Run(options) => one_thread()?.block_on(run::run(options)),
         Command::SellOut(options) => one_thread()?.block_on(sell_out::sell_out(options)),
+        Command::LargeLog(options) => one_thread()?.block_on(large_log::large_log(options)),
         Command::LongStream(options) => one_thread()?.block_on(long_stream::long_stream(options)),
         Command::Get { url, load } => one_thread()?.block_on(get(&url, &load)),
         Command::Bare { listen } => bare::serve(listen),
