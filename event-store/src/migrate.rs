@@ -12,7 +12,7 @@ const FILES: [(i64, &str, &str); 8] = [
     (5, "snapshots", include_str!("../../migrations/write/0005_snapshots.sql")),
     (6, "sale starts", include_str!("../../migrations/write/0006_sale_starts.sql")),
     (7, "append at once", include_str!("../../migrations/write/0007_append_at_once.sql")),
-    (8, "upkeep", include_str!("../../migrations/write/0008_upkeep.sql")),
+    (10, "upkeep", include_str!("../../migrations/write/0010_upkeep.sql")),
 ];
 
 pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
