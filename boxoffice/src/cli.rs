@@ -3,6 +3,12 @@
 use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
+use event_store::StreamId;
+
+use crate::parked;
+
+/// How many parked streams or events are listed without `--limit`.
+const LISTED: u32 = 50;
 
 /// Sells tickets to events without ever overselling, and can prove it.
 #[derive(Debug, Parser)]
@@ -29,16 +35,28 @@ pub(crate) enum Command {
     /// Moves events from the outbox into the event log and on to Kafka; one process at a time leads
     Relay,
     /// Keeps the read models up to date
-    Projector,
+    Projector {
+        #[command(subcommand)]
+        command: Option<ProjectorCommand>,
+    },
     /// Follows events and gives commands: ends holds that lapsed and bookings of cancelled events, notices that sales have
     /// started
-    Processes,
+    Processes {
+        #[command(subcommand)]
+        command: Option<ProcessesCommand>,
+    },
     /// Creates or updates the tables of both databases, and the topics if KAFKA_BROKERS is set
     Migrate,
     /// Rebuilds a read model from the event log, beside the live one, and puts it in its place
     Replay {
         /// users, events, bookings or notifications
         projection: String,
+        /// Begins anew, where otherwise a rebuild that was paused or killed would go on
+        #[arg(long, conflicts_with = "dry_run")]
+        from_start: bool,
+        /// Changes nothing: shows where the live rows differ from what the event log says, and fails if they do
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Looks after administrators
     Admin {
@@ -72,6 +90,86 @@ pub(crate) enum AdminCommand {
         /// Reads the password from the first line of the standard input
         #[arg(long)]
         password_stdin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectorCommand {
+    /// Looks after events that a projection could not apply; their streams wait
+    Parked {
+        #[command(subcommand)]
+        command: ProjectorParked,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectorParked {
+    /// Lists the streams that wait, those that wait longest first
+    List {
+        /// Only those of users, events, bookings or notifications
+        projection: Option<String>,
+        /// How many at the most
+        #[arg(long, default_value_t = LISTED, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows the parked events of a stream and why they are parked; personal data stays sealed
+    Show {
+        /// users, events, bookings or notifications
+        projection: String,
+        /// The stream: its type and its id, with a slash between
+        #[arg(value_parser = parked::stream)]
+        stream: StreamId,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tries the parked events of a stream again, and what came after; fails if any stays parked
+    Resume {
+        /// users, events, bookings or notifications
+        projection: String,
+        /// The stream: its type and its id, with a slash between; without it every one that the projection has parked
+        #[arg(value_parser = parked::stream)]
+        stream: Option<StreamId>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProcessesCommand {
+    /// Looks after events that the process managers could not understand; later ones went on
+    Parked {
+        #[command(subcommand)]
+        command: ProcessesParked,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProcessesParked {
+    /// Lists the events, those that wait longest first
+    List {
+        /// How many at the most
+        #[arg(long, default_value_t = LISTED, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows the parked events of a stream and why they are parked; personal data stays sealed
+    Show {
+        /// The stream: its type and its id, with a slash between
+        #[arg(value_parser = parked::stream)]
+        stream: StreamId,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tries parked events again; fails if any stays parked
+    Resume {
+        /// The stream: its type and its id, with a slash between; without it all of them
+        #[arg(value_parser = parked::stream)]
+        stream: Option<StreamId>,
     },
 }
 

@@ -7,6 +7,7 @@ mod demo;
 mod erase;
 mod keys;
 mod migrate;
+mod parked;
 mod replay;
 mod roles;
 mod run;
@@ -18,7 +19,10 @@ use clap::Parser;
 use mimalloc::MiMalloc;
 use platform::{Config, Shutdown, telemetry};
 
-use crate::cli::{AdminCommand, Cli, Command, KeysCommand};
+use crate::{
+    cli::{AdminCommand, Cli, Command, KeysCommand, ProcessesCommand, ProjectorCommand},
+    replay::Replay,
+};
 
 /// Returns to the system what hashing passwords took, and is faster where threads allocate for each other.
 #[global_allocator]
@@ -27,7 +31,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     match start(Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("boxoffice: {error:#}");
             ExitCode::FAILURE
@@ -35,12 +39,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn start(cli: Cli) -> anyhow::Result<()> {
+async fn start(cli: Cli) -> anyhow::Result<ExitCode> {
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("another TLS provider was installed first"))?;
     if let Command::Settings = cli.command {
-        return Ok(cli::print_settings()?);
+        cli::print_settings()?;
+        return Ok(ExitCode::SUCCESS);
     }
     let config = Config::load()?;
     telemetry::init(&config)?;
@@ -50,10 +55,23 @@ async fn start(cli: Cli) -> anyhow::Result<()> {
         Command::CommandApi => run::role(roles::command_api, config, shutdown).await,
         Command::QueryApi => run::role(roles::query_api, config, shutdown).await,
         Command::Relay => run::role(roles::relay, config, shutdown).await,
-        Command::Projector => run::role(roles::projector, config, shutdown).await,
-        Command::Processes => run::role(roles::processes, config, shutdown).await,
+        Command::Projector { command: None } => run::role(roles::projector, config, shutdown).await,
+        Command::Projector { command: Some(ProjectorCommand::Parked { command }) } => {
+            parked::of_projector(&config, command).await
+        }
+        Command::Processes { command: None } => run::role(roles::processes, config, shutdown).await,
+        Command::Processes { command: Some(ProcessesCommand::Parked { command }) } => {
+            parked::of_processes(&config, command).await
+        }
         Command::Migrate => migrate::migrate(&config).await,
-        Command::Replay { projection } => replay::replay(&config, &projection).await,
+        Command::Replay { projection, from_start, dry_run } => {
+            let how = match (from_start, dry_run) {
+                (_, true) => Replay::DryRun,
+                (true, false) => Replay::FromStart,
+                (false, false) => Replay::GoOn,
+            };
+            return replay::replay(&config, &projection, how, &shutdown).await;
+        }
         Command::Admin { command: AdminCommand::Create { email, name, password_stdin } } => {
             admin::create(&config, &email, &name, password_stdin).await
         }
@@ -61,5 +79,6 @@ async fn start(cli: Cli) -> anyhow::Result<()> {
         Command::Keys { command: KeysCommand::List } => keys::list(&config).await,
         Command::Erase { user_id } => erase::erase(&config, user_id).await,
         Command::Settings => Ok(()),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use platform::{
     Config, Shutdown,
     health::Check,
+    metrics::Metrics,
     postgres::{self, PoolOptions},
     tokens::TokenChecker,
 };
@@ -168,8 +169,8 @@ pub(crate) async fn processes(
     Ok(Role { name: "processes", api: None, checks: vec![check], work: Some(work) })
 }
 
-/// Everything that HTTP answers for these roles: their routes, the document of all routes, health.
-pub(crate) fn router(roles: &mut [Role], shutdown: &Shutdown) -> Router {
+/// Everything that HTTP answers for these roles: their routes, the document of all routes, health, metrics.
+pub(crate) fn router(roles: &mut [Role], metrics: Metrics, shutdown: &Shutdown) -> Router {
     let mut api = OpenApiRouter::with_openapi(query_api::document_base());
     let mut checks = vec![Check::not_stopping(shutdown)];
     let (mut answers_queries, mut takes_commands) = (false, false);
@@ -189,5 +190,6 @@ pub(crate) fn router(roles: &mut [Role], shutdown: &Shutdown) -> Router {
         }
         router = router.merge(query_api::docs(document));
     }
-    platform::http::edge(router.merge(platform::health::router(checks)))
+    let router = router.merge(platform::health::router(checks)).merge(platform::metrics::router(metrics));
+    platform::http::edge(router)
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use anyhow::Context;
 use axum::Router;
-use platform::{Config, Shutdown, serve::Server};
+use platform::{Config, Shutdown, metrics::Metrics, serve::Server};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -19,9 +19,10 @@ pub(crate) async fn role(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     shutdown.listen_for_signals()?;
+    let metrics = Metrics::install()?;
     let databases = Databases::configured(&config)?;
     let mut roles = [make(&config, &databases, &shutdown).await?];
-    let router = roles::router(&mut roles, &shutdown);
+    let router = roles::router(&mut roles, metrics, &shutdown);
     let server = listen(&config).await?;
     tracing::info!(role = roles[0].name, address = %server.address()?, "ready");
     serve(server, router, roles, &shutdown).await;

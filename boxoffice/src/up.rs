@@ -1,6 +1,6 @@
 //! `boxoffice up`: every role in one process.
 
-use platform::{Config, Shutdown};
+use platform::{Config, Shutdown, metrics::Metrics};
 
 use crate::{databases::Databases, demo, migrate, roles, run};
 
@@ -8,6 +8,7 @@ pub(crate) async fn up(config: Config, with_demo: bool, shutdown: Shutdown) -> a
     shutdown.listen_for_signals()?;
     // First of all, so that a second `up` fails before it starts anything.
     let server = run::listen(&config).await?;
+    let metrics = Metrics::install()?;
     let databases = Databases::configured_or_embedded(&config).await?;
     migrate::prepare(&config, &databases).await?;
     let mut roles = vec![
@@ -17,7 +18,7 @@ pub(crate) async fn up(config: Config, with_demo: bool, shutdown: Shutdown) -> a
         roles::projector(&config, &databases, &shutdown).await?,
         roles::processes(&config, &databases, &shutdown).await?,
     ];
-    let router = roles::router(&mut roles, &shutdown);
+    let router = roles::router(&mut roles, metrics, &shutdown);
     print_welcome(&config, &databases, &format!("http://{}", server.address()?));
     if with_demo {
         tokio::spawn(demo::fill(router.clone()));

@@ -1,5 +1,5 @@
 //! Process plumbing that every role of Boxoffice shares: settings, logs, shutdown, the HTTP edge, tokens,
-//! health, database pools and the embedded PostgreSQL.
+//! health, metrics, database pools and the embedded PostgreSQL.
 //!
 //! Architecture invariant: nothing here knows a ticketing noun, and this crate imports no other crate of the
 //! workspace. What an event or a booking is belongs to `domain`.
@@ -8,6 +8,7 @@ pub mod config;
 pub mod embedded_postgres;
 pub mod health;
 pub mod http;
+pub mod metrics;
 pub mod postgres;
 pub mod problem;
 pub mod serve;

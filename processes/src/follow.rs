@@ -69,7 +69,7 @@ impl Processes {
 }
 
 /// Each note may be made twice, and an old one after a newer one: what is done about it looks at the stream itself.
-async fn note_in_tx(
+pub(crate) async fn note_in_tx(
     tx: &mut PgConnection,
     event: &StoredEvent,
     decoded: ShowEvent,

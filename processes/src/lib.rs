@@ -4,6 +4,7 @@
 //! - `expiry`: makes it visible that holds have lapsed. Nobody depends on it: lapsed holds block nobody anyway.
 //! - `sale_starts`: makes it visible that sales have started, for who waits for it. Nobody needs it to buy.
 //! - `cascades`: ends every booking of a cancelled event, however many there are.
+//! - [`parked`]: events that could not be understood, to look at and to try again.
 //!
 //! What is to be done is kept in tables until it is done, so a process that dies half-way goes on where it was; every
 //! step may be repeated.
@@ -13,6 +14,7 @@
 mod cascades;
 mod expiry;
 mod follow;
+pub mod parked;
 mod sale_starts;
 
 use std::{error::Error, sync::Arc, time::Duration};

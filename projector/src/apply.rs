@@ -100,6 +100,21 @@ async fn try_batch(
     tx.commit().await.map_err(ProjectError::Read)
 }
 
+/// For `parked`: applies events of one stream whose applied row the caller has locked, and parks from the first on that
+/// cannot be applied.
+pub(crate) async fn apply_or_park_in_tx(
+    tx: &mut PgConnection,
+    projection: &dyn Projection,
+    store: &EventStore,
+    events: &[LoggedEvent],
+) -> Result<(), ProjectError> {
+    let mut applying = Applying::begin(projection, store, tx, events, Poison::Park).await?;
+    for logged in events {
+        applying.event(tx, logged).await?;
+    }
+    applying.finish(tx, None).await.map_err(ProjectError::Read)
+}
+
 struct Applying<'a> {
     projection: &'a dyn Projection,
     store: &'a EventStore,
@@ -168,7 +183,7 @@ impl<'a> Applying<'a> {
                     stream = %event.stream, sequence = event.sequence,
                     "an event cannot be applied; its stream is parked"
                 );
-                self.park(tx, logged, &error.to_string()).await
+                self.park(tx, logged, &error.reason()).await
             }
             Err(source) => {
                 Err(ProjectError::Apply { stream: event.stream, sequence: event.sequence, source })

@@ -2,13 +2,18 @@
 //!
 //! - [`Projection`]: what a read model makes of an event; one file each in `projections/`.
 //! - [`apply`](Projector): applies batches, each event once, in the order of its stream, gaps filled, poison parked.
+//! - [`lag`]: how far a read model is behind, for metrics.
+//! - [`parked`]: what could not be applied, to look at and to try again.
 //! - [`rebuild`]: a read model anew from the event log, beside the live one.
 //!
 //! Architecture invariant: this crate only writes rows of the read database. It sends nothing, calls nobody and gives
 //! no command, so a rebuild cannot have side effects.
 
+mod applied;
 mod apply;
+pub mod lag;
 mod migrate;
+pub mod parked;
 mod projection;
 pub mod projections;
 pub mod rebuild;

@@ -47,6 +47,24 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
+    /// What an operator reads of it. Never a value of the event: some are personal data, and open here.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Malformed(error) => format!("{self}, at column {} of its payload", error.column()),
+            Self::Database(error) => {
+                let refused = error.as_database_error().map(|refused| {
+                    let constraint = refused.constraint().map(|name| format!(", constraint {name}"));
+                    let code = refused.code().unwrap_or_default();
+                    format!(
+                        "the read database refuses its rows: SQLSTATE {code}{}",
+                        constraint.unwrap_or_default()
+                    )
+                });
+                refused.unwrap_or_else(|| self.to_string())
+            }
+        }
+    }
+
     /// Whether it is the event's fault, so that trying again leads nowhere: its shape, its data (SQLSTATE class 22) or
     /// a constraint that it breaks (class 23).
     #[must_use]

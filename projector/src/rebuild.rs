@@ -1,27 +1,76 @@
 //! A read model anew from the event log, beside the live one, and then put in its place at once.
 //!
-//! The new tables grow in a schema of their own. For the switch the live projector is held up by a lock on the
-//! projection's row, the new tables catch up to the end of the log, and one transaction exchanges them: readers see
-//! the old rows, then the new ones, and never nothing.
+//! - `load`: from the event log into the new tables; where it was, is in the transaction of the rows.
+//! - `person`: what of an erased person a rebuild that is paused has.
+//! - `tables`: the new tables, in a schema of their own, and the switch.
+//! - [`compare`]: the same for a look only: where the live rows are not what the event log says.
+//!
+//! A rebuild that was paused or killed leaves its tables and its place; the next one goes on there, unless other code
+//! made them or the live tables have changed since. For the switch the live projector is held up by a lock on the
+//! projection's row, the new tables catch up to the end of the log, and one transaction exchanges them: readers see the
+//! old rows, then the new ones, and never nothing.
+//!
+//! Side effects are impossible here by construction. A rebuild runs what the live projector runs, and all that a
+//! projection gets is an event and a connection whose `search_path` is the schema of the new tables. This crate depends
+//! on nothing that could send, call or order: `boxoffice/tests/box_office/architecture.rs` lists what it may depend on,
+//! inside the workspace and outside, and lets it use neither the network nor other processes of the standard library.
+
+pub mod compare;
+mod load;
+mod person;
+mod tables;
+
+use std::time::Duration;
 
 use event_store::EventStore;
-use feed::LogSource;
 use sqlx::{PgConnection, PgPool};
+use tokio_util::sync::CancellationToken;
 
-use crate::{ProjectError, Projection, apply::apply_batch, migrate::READ_SCHEMA, worker::checkpoint};
+pub(crate) use self::person::forget_user_in_tx;
+use self::{
+    load::{Load, Reached},
+    tables::{Found, Tables},
+};
+use crate::{ProjectError, Projection, parked, worker::checkpoint};
 
-/// Why a rebuild ended early. The live tables are as they were.
-#[derive(Debug, thiserror::Error)]
-pub enum RebuildError {
-    /// The read database failed.
-    #[error("the read database failed")]
-    Read(#[from] sqlx::Error),
-    /// Another rebuild of the same read model is under way.
-    #[error("another rebuild of it is under way")]
-    UnderWay,
-    /// An event could not be applied.
-    #[error("the rebuild cannot go on")]
-    Project(#[from] ProjectError),
+/// How long to wait for a rebuild that was killed a moment ago to let go.
+const UNDER_WAY_DEADLINE: Duration = Duration::from_secs(5);
+/// How often to look whether it has.
+const UNDER_WAY_POLL: Duration = Duration::from_millis(100);
+/// How long the switch waits between two tries, so that readers and the live projector get their turn.
+const SWITCH_PAUSE: Duration = Duration::from_millis(200);
+
+/// A rebuild of one read model.
+#[derive(Clone, Copy)]
+pub struct Rebuild<'a> {
+    /// Which.
+    pub projection: &'static dyn Projection,
+    /// The read database, [`READ_SCHEMA`](crate::READ_SCHEMA) as its `search_path`; statements may take their time.
+    pub live: &'a PgPool,
+    /// The event log.
+    pub store: &'a EventStore,
+    /// Names the code that makes rows of events. Half-built tables of other code are not gone on with.
+    pub code: &'a str,
+    /// Asks it to pause.
+    pub stop: &'a CancellationToken,
+}
+
+/// What a rebuild tells on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It begins at the beginning; if there was something to go on with, why it does not.
+    Begun {
+        /// Why half-built tables were dropped.
+        instead: Option<&'static str>,
+    },
+    /// It goes on where an earlier one ended.
+    WentOn(Progress),
+    /// Some more is in.
+    Applied(Progress),
+    /// All is in, and indexes are being made.
+    Indexing,
+    /// Readers or writers did not let go of the live tables; the switch is tried again.
+    SwitchDelayed,
 }
 
 /// How far a rebuild has come.
@@ -33,142 +82,140 @@ pub struct Progress {
     pub head: i64,
 }
 
-/// Rebuilds. `live` has [`READ_SCHEMA`] as its `search_path`, `beside` has
-/// [`Projection::rebuild_schema`].
-///
-/// # Errors
-/// See [`RebuildError`].
-pub async fn rebuild(
-    projection: &'static dyn Projection,
-    live: &PgPool,
-    beside: &PgPool,
-    store: &EventStore,
-    mut progress: impl FnMut(Progress),
-) -> Result<(), RebuildError> {
-    // Held until the end: a second rebuild would take the new tables of the first away.
-    let mut lock = live.begin().await?;
-    let is_alone: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('rebuild ' || $1))")
-        .bind(projection.name())
-        .fetch_one(&mut *lock)
-        .await?;
-    if !is_alone {
-        return Err(RebuildError::UnderWay);
-    }
-    checkpoint(live, projection).await?;
-    create_tables(projection, live).await?;
-    let mut source = LogSource::new(store.clone(), projection.stream_types(), 0);
-    catch_up(projection, beside, store, &mut source, &mut progress).await?;
+/// How a rebuild ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The new tables are the live ones.
+    Switched {
+        /// Up to which place of the event log.
+        position: i64,
+        /// How many streams are parked, because of an event that could not be applied.
+        parked_streams: i64,
+    },
+    /// It was told to stop; the next one goes on.
+    Paused(Progress),
+}
 
-    let mut tx = live.begin().await?;
+/// Why a rebuild ended early. The live tables are as they were.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// The read database failed.
+    #[error("the read database failed")]
+    Read(#[from] sqlx::Error),
+    /// Another rebuild of the same read model is under way.
+    #[error("another rebuild of it is under way")]
+    UnderWay,
+    /// Events could not be read or applied.
+    #[error("the rebuild cannot go on")]
+    Project(#[from] ProjectError),
+    /// The live tables got other columns meanwhile, by a migration.
+    #[error("the live tables have changed meanwhile; a new rebuild begins anew")]
+    LiveChanged,
+}
+
+impl Rebuild<'_> {
+    /// Goes on with half-built tables if there are some that it can go on with and `from_start` does not forbid it, and
+    /// puts the new tables in the place of the live ones. May be killed at any moment.
+    ///
+    /// # Errors
+    /// See [`RebuildError`].
+    pub async fn run(
+        &self,
+        from_start: bool,
+        mut tell: impl FnMut(Step) + Send,
+    ) -> Result<Outcome, RebuildError> {
+        let mut lock = self.live.begin().await?;
+        self.be_alone_in_tx(&mut lock).await?;
+        checkpoint(self.live, self.projection).await?;
+        // What a comparison that was killed has left.
+        Tables::of_comparison(self.projection).drop_in_tx(&mut *self.live.acquire().await?).await?;
+        let tables = Tables::of_rebuild(self.projection);
+        let beside = tables.pool(self.live);
+        let begun = self.begin(&tables, &beside, from_start).await?;
+        tell(begun);
+
+        let mut load = Load::new(self.projection, self.store.clone(), beside, Some(self.stop)).await?;
+        if let Reached::Paused(progress) = load.catch_up(&mut |at| tell(Step::Applied(at))).await? {
+            return Ok(Outcome::Paused(progress));
+        }
+        loop {
+            tell(Step::Indexing);
+            tables.complete(self.live).await?;
+            if let Reached::Paused(progress) = load.catch_up(&mut |at| tell(Step::Applied(at))).await? {
+                return Ok(Outcome::Paused(progress));
+            }
+            if self.try_to_switch(&tables, &mut load).await? {
+                break;
+            }
+            tell(Step::SwitchDelayed);
+            tokio::time::sleep(SWITCH_PAUSE).await;
+        }
+        let parked_streams = parked::list(self.live, Some(self.projection.name()), 1).await?.total;
+        lock.commit().await?;
+        Ok(Outcome::Switched { position: load.position(), parked_streams })
+    }
+
+    /// Held until the transaction ends: a second rebuild would take the new tables of the first away.
+    async fn be_alone_in_tx(&self, tx: &mut PgConnection) -> Result<(), RebuildError> {
+        let deadline = tokio::time::Instant::now() + UNDER_WAY_DEADLINE;
+        loop {
+            let is_alone: bool =
+                sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('rebuild ' || $1))")
+                    .bind(self.projection.name())
+                    .fetch_one(&mut *tx)
+                    .await?;
+            if is_alone {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(RebuildError::UnderWay);
+            }
+            tokio::time::sleep(UNDER_WAY_POLL).await;
+        }
+    }
+
+    async fn begin(&self, tables: &Tables, beside: &PgPool, from_start: bool) -> Result<Step, RebuildError> {
+        let head = self.store.head().await.map_err(ProjectError::Log)?.global_position;
+        let instead = match tables.find(self.live, self.code).await? {
+            Found::Nothing => None,
+            Found::Usable if from_start => Some("because it was asked for"),
+            Found::Usable => match checkpoint(beside, self.projection).await? {
+                position if position <= head => return Ok(Step::WentOn(Progress { position, head })),
+                _ => Some("because the event log ends before its place"),
+            },
+            Found::Foreign(why) => Some(why),
+        };
+        tables.create(self.live, self.code).await?;
+        Ok(Step::Begun { instead })
+    }
+
+    /// False where somebody did not let go of the live tables.
+    async fn try_to_switch(&self, tables: &Tables, load: &mut Load<'_>) -> Result<bool, RebuildError> {
+        let mut tx = self.live.begin().await?;
+        hold_up_in_tx(&mut tx, self.projection).await?;
+        load.catch_up_at_once().await?;
+        if !tables.lock_live_in_tx(&mut tx).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        if !tables.have_the_columns_of_the_live_ones_in_tx(&mut tx).await? {
+            return Err(RebuildError::LiveChanged);
+        }
+        if !tables.lacking_in_tx(&mut tx).await?.is_empty() {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        tables.switch_in_tx(&mut tx).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Until the transaction ends, no batch of the live projector begins, and none is under way.
+async fn hold_up_in_tx(tx: &mut PgConnection, projection: &dyn Projection) -> Result<(), sqlx::Error> {
     sqlx::query("select position from projections where name = $1 for update")
         .bind(projection.name())
-        .execute(&mut *tx)
+        .execute(tx)
         .await?;
-    catch_up(projection, beside, store, &mut source, &mut progress).await?;
-    for statement in switch_statements(projection) {
-        sqlx::raw_sql(&statement).execute(&mut *tx).await?;
-    }
-    tx.commit().await?;
-    lock.commit().await?;
     Ok(())
-}
-
-async fn catch_up(
-    projection: &'static dyn Projection,
-    beside: &PgPool,
-    store: &EventStore,
-    source: &mut LogSource,
-    progress: &mut impl FnMut(Progress),
-) -> Result<(), RebuildError> {
-    let mut head = store.head().await?.global_position;
-    while let Some(batch) = source.read().await? {
-        apply_batch(projection, beside, store, &batch).await?;
-        let position = batch.checkpoint.unwrap_or_default();
-        if position >= head {
-            head = store.head().await?.global_position;
-        }
-        progress(Progress { position, head });
-    }
-    Ok(())
-}
-
-// The statements below are put together from names that are constants of this crate; no input is among them.
-
-async fn create_tables(projection: &dyn Projection, live: &PgPool) -> Result<(), sqlx::Error> {
-    let schema = projection.rebuild_schema();
-    let mut tx = live.begin().await?;
-    sqlx::raw_sql(&format!("drop schema if exists {schema} cascade; create schema {schema}"))
-        .execute(&mut *tx)
-        .await?;
-    for table in projection.tables().iter().chain(&["projections", "parked"]) {
-        let like = format!(
-            "create table {schema}.{table}
-             (like {READ_SCHEMA}.{table} including defaults including generated including identity)"
-        );
-        sqlx::raw_sql(&like).execute(&mut *tx).await?;
-        for statement in keys_and_indexes(&mut tx, schema, table).await? {
-            sqlx::raw_sql(&statement).execute(&mut *tx).await?;
-        }
-    }
-    sqlx::query(&format!("insert into {schema}.projections (name) values ($1)"))
-        .bind(projection.name())
-        .execute(&mut *tx)
-        .await?;
-    tx.commit().await
-}
-
-/// What gives the new table the live one's keys, checks and indexes by their own names (`including all` would make up
-/// others, and a later migration would not find them).
-async fn keys_and_indexes(
-    tx: &mut PgConnection,
-    schema: &str,
-    table: &str,
-) -> Result<Vec<String>, sqlx::Error> {
-    let constraints: Vec<(String, String)> = sqlx::query_as(
-        "select quote_ident(conname), pg_get_constraintdef(oid) from pg_constraint
-         where conrelid = to_regclass($1) and contype in ('p', 'u', 'c') order by conname",
-    )
-    .bind(format!("{READ_SCHEMA}.{table}"))
-    .fetch_all(&mut *tx)
-    .await?;
-    let indexes: Vec<String> = sqlx::query_scalar(
-        "select indexdef from pg_indexes
-         where schemaname = $1 and tablename = $2
-               and not exists (select from pg_constraint where conrelid = to_regclass($3) and conname = indexname)
-         order by indexname",
-    )
-    .bind(READ_SCHEMA)
-    .bind(table)
-    .bind(format!("{READ_SCHEMA}.{table}"))
-    .fetch_all(tx)
-    .await?;
-    let constraints = constraints
-        .into_iter()
-        .map(|(name, definition)| format!("alter table {schema}.{table} add constraint {name} {definition}"));
-    let (live, anew) = (format!(" ON {READ_SCHEMA}."), format!(" ON {schema}."));
-    Ok(constraints.chain(indexes.into_iter().map(|index| index.replacen(&live, &anew, 1))).collect())
-}
-
-fn switch_statements(projection: &dyn Projection) -> Vec<String> {
-    let (schema, name) = (projection.rebuild_schema(), projection.name());
-    let mut statements: Vec<String> = projection
-        .tables()
-        .iter()
-        .flat_map(|table| {
-            [
-                format!("drop table {READ_SCHEMA}.{table}"),
-                format!("alter table {schema}.{table} set schema {READ_SCHEMA}"),
-            ]
-        })
-        .collect();
-    statements.extend([
-        format!("delete from {READ_SCHEMA}.parked where projection = '{name}'"),
-        format!("insert into {READ_SCHEMA}.parked select * from {schema}.parked"),
-        format!(
-            "update {READ_SCHEMA}.projections live set position = greatest(live.position, anew.position)
-             from {schema}.projections anew where live.name = anew.name"
-        ),
-        format!("drop schema {schema} cascade"),
-    ]);
-    statements
 }

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{ProjectError, Projection, apply::apply_batch, projections};
+use crate::{ProjectError, Projection, apply::apply_batch, lag, projections};
 
 /// Pause after a failure.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -51,6 +51,7 @@ impl Projector {
     /// Runs until it is told to stop; whatever fails is tried again.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
+        tasks.spawn(lag::keep_measuring(self.read.clone(), self.store.clone(), shutdown.clone()));
         for projection in projections::all() {
             tasks.spawn(self.clone().keep_following(projection, shutdown.clone()));
         }
@@ -65,9 +66,7 @@ impl Projector {
                     projection = projection.name(),
                     "a projection cannot go on"
                 );
-                self.state.send_modify(|state| {
-                    state.insert(projection.name(), error.to_string());
-                });
+                self.count_failure(projection, &error);
             }
             tokio::select! {
                 () = tokio::time::sleep(RETRY_PAUSE) => {}
@@ -107,6 +106,8 @@ impl Projector {
                 self.failing(projection, &error);
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
+            metrics::counter!("projector_events_total", "projection" => projection.name())
+                .increment(batch.events.len() as u64);
             source.done()?;
             self.is_well(projection);
         }
@@ -122,6 +123,11 @@ impl Projector {
             projection = projection.name(),
             "a batch could not be applied; trying again"
         );
+        self.count_failure(projection, error);
+    }
+
+    fn count_failure(&self, projection: &dyn Projection, error: &dyn Error) {
+        metrics::counter!("projector_failures_total", "projection" => projection.name()).increment(1);
         self.state.send_modify(|state| {
             state.insert(projection.name(), error.to_string());
         });

@@ -1,6 +1,11 @@
 //! The arrows between crates, from cargo's metadata. A new arrow is a decision: it is made here, in review.
 
-use std::{collections::BTreeMap, process::Command};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value;
 
@@ -53,6 +58,39 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
+/// All that the projector may use from outside, so that a rebuild has no way to do anything but write rows: tokio is there
+/// for tasks, time and channels.
+const OF_PROJECTOR: [&str; 11] = [
+    "async-trait",
+    "chrono",
+    "metrics",
+    "serde",
+    "serde_json",
+    "sqlx",
+    "thiserror",
+    "tokio",
+    "tokio-util",
+    "tracing",
+    "uuid",
+];
+
+/// What leads out of a process; the projector's sources say none of it. (`feed` knows Kafka, and the projector may only
+/// read there.)
+const WAYS_OUT: [&str; 9] = [
+    "std::net",
+    "std::process",
+    "std::fs",
+    "tokio::net",
+    "tokio::process",
+    "tokio::fs",
+    "feed::Relay",
+    "feed::topics",
+    "PublishError",
+];
+
+/// What would append to a stream; only the write edge and process managers do.
+const GIVES_COMMANDS: [&str; 4] = [".append(", ".append_at_once(", ".execute(&self.store", "CommandContext"];
+
 #[test]
 fn crates_use_each_other_only_along_the_arrows() {
     let dependencies = dependencies();
@@ -76,4 +114,33 @@ fn crates_keep_away_from_what_is_not_theirs() {
             assert!(!never.contains(&used.as_str()), "{name} must not use {used}");
         }
     }
+}
+
+#[test]
+fn the_projector_has_no_way_out() {
+    let dependencies = dependencies();
+    let inside = ["domain", "event-store", "feed"];
+    for used in &dependencies["projector"] {
+        let is_allowed = inside.contains(&used.as_str()) || OF_PROJECTOR.contains(&used.as_str());
+        assert!(is_allowed, "projector uses {used}: can a rebuild send something by it?");
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../projector/src");
+    let sources = sources(&root);
+    assert!(sources.iter().any(|(path, _)| path.ends_with("rebuild.rs")), "the sources are there");
+    for (path, source) in &sources {
+        for way in WAYS_OUT.iter().chain(&GIVES_COMMANDS) {
+            assert!(!source.contains(way), "{} says {way}", path.display());
+        }
+    }
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => sources(&path),
+            false => vec![(path.clone(), fs::read_to_string(&path).expect("a text"))],
+        })
+        .collect()
 }

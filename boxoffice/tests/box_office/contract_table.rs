@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::harness::{Source, send, shared};
 
 /// Answered, but no part of the API that the document describes.
-const BESIDE_THE_API: [&str; 4] = ["/api/v1/openapi.json", "/docs", "/livez", "/readyz"];
+const BESIDE_THE_API: [&str; 5] = ["/api/v1/openapi.json", "/docs", "/livez", "/readyz", "/metrics"];
 
 fn table() -> Vec<Claim> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/contract.md");

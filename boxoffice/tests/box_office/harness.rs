@@ -40,6 +40,8 @@ pub(crate) enum Source {
 /// A running box office.
 pub(crate) struct BoxOffice {
     pub(crate) processes: Vec<Process>,
+    /// Where each of them serves HTTP.
+    pub(crate) addresses: Vec<String>,
     pub(crate) database: TestDatabase,
     pub(crate) brokers: Option<String>,
     /// Where commands go; in turn, if there are several.
@@ -119,6 +121,7 @@ impl BoxOffice {
     fn on(database: TestDatabase, brokers: Option<String>) -> Self {
         Self {
             processes: vec![],
+            addresses: vec![],
             database,
             brokers,
             commands: vec![],
@@ -142,6 +145,7 @@ impl BoxOffice {
     pub(crate) async fn start(&mut self, role: &str) -> String {
         let (process, url) = start(self.command(role), &self.http).await;
         self.processes.push(process);
+        self.addresses.push(url.clone());
         url
     }
 

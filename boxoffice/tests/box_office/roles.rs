@@ -67,6 +67,16 @@ async fn it_says_that_it_lives_and_is_ready() {
 }
 
 #[tokio::test]
+async fn each_role_shows_its_metrics() {
+    let office = BoxOffice::in_roles(None).await;
+    for url in &office.addresses {
+        let answer = reqwest::get(format!("{url}/metrics")).await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "{url}");
+        assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8", "{url}");
+    }
+}
+
+#[tokio::test]
 async fn the_read_edge_alone_describes_the_whole_api() {
     let office = BoxOffice::in_roles(None).await;
     let alone = office.get("/api/v1/openapi.json", None).await;

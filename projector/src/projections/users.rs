@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use crate::{
     ApplyError, Projection,
     projection::{AppliedSql, applied_sql},
+    rebuild,
 };
 
 /// One row a user, one for each host they follow. Name and address are clear here; they go when the user is erased.
@@ -99,6 +100,7 @@ async fn change(
 }
 
 async fn erase(tx: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
+    rebuild::forget_user_in_tx(tx, user_id).await?;
     sqlx::query("delete from follows where user_id = $1 or host_id = $1")
         .bind(user_id.uuid())
         .execute(&mut *tx)

@@ -5,7 +5,10 @@
 mod bookings;
 mod events;
 mod inbox;
+mod lag;
 mod notifications;
+mod parked;
+mod rebuild;
 mod stream;
 mod subscriptions;
 
@@ -18,7 +21,7 @@ use domain::{
 };
 use event_store::{Append, EventStore, MasterKey, Metadata, NewEvent, StreamAppend, StreamId};
 use feed::Relay;
-use projector::{Projector, READ_SCHEMA, projections, rebuild::rebuild};
+use projector::{Projection, Projector, READ_SCHEMA, projections, rebuild::Rebuild};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -96,13 +99,18 @@ impl Databases {
             live.push(self.rows(table).await);
             assert_ne!(live.last().unwrap().len(), 0, "{table} has rows to compare");
         }
-        let options = self.read.connect_options().as_ref().clone();
-        let options = options.options([("search_path", projection.rebuild_schema())]);
-        let beside = PgPoolOptions::new().connect_with(options).await.unwrap();
-        rebuild(projection, &self.read, &beside, &self.store, |_| {}).await.unwrap();
+        self.rebuild(projection, &CancellationToken::new()).run(false, |_| {}).await.unwrap();
         for (table, live) in tables.iter().zip(live) {
             assert_eq!(self.rows(table).await, live, "{table}");
         }
+    }
+
+    fn rebuild<'a>(
+        &'a self,
+        projection: &'static dyn Projection,
+        stop: &'a CancellationToken,
+    ) -> Rebuild<'a> {
+        Rebuild { projection, live: &self.read, store: &self.store, code: "tests", stop }
     }
 
     /// What the read model says is sold of a show; nothing if it does not know it.

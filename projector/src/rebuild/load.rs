@@ -1,0 +1,137 @@
+//! From the event log into the tables of a rebuild: one page is read while another is applied.
+
+use event_store::{EventStore, StoredEvent, event_log::LogPage};
+use feed::Batch;
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Progress, RebuildError};
+use crate::{ProjectError, Projection, applied::applied, apply::apply_batch, worker::checkpoint};
+
+/// Most places of the event log that are applied in one transaction.
+const PAGE: i64 = 2_000;
+/// Most pages that wait to be applied.
+const MAX_PAGES_AHEAD: usize = 2;
+/// After so many events the tables are analyzed for the first time, then whenever there are four times as many: what the
+/// server plans while it takes a table for empty is slow on a full one.
+const FIRST_ANALYZED: i64 = 10_000;
+
+/// Loads one projection.
+pub(super) struct Load<'a> {
+    projection: &'static dyn Projection,
+    store: EventStore,
+    beside: PgPool,
+    stop: Option<&'a CancellationToken>,
+    /// The live tables, where nothing is to be applied that they have not.
+    as_far_as: Option<&'a PgPool>,
+    position: i64,
+    analyze_at: i64,
+}
+
+/// Where a load ended.
+pub(super) enum Reached {
+    /// The end of the event log.
+    End,
+    /// It was told to stop before.
+    Paused(Progress),
+}
+
+impl<'a> Load<'a> {
+    /// From the checkpoint of the tables on that `beside` has as its `search_path`.
+    pub(super) async fn new(
+        projection: &'static dyn Projection,
+        store: EventStore,
+        beside: PgPool,
+        stop: Option<&'a CancellationToken>,
+    ) -> Result<Self, sqlx::Error> {
+        let position = checkpoint(&beside, projection).await?;
+        let analyze_at = position.max(FIRST_ANALYZED);
+        Ok(Self { projection, store, beside, stop, as_far_as: None, position, analyze_at })
+    }
+
+    /// The same, but of each stream only what the live tables have applied when its page comes.
+    pub(super) fn up_to_live(self, live: &'a PgPool) -> Self {
+        Self { as_far_as: Some(live), ..self }
+    }
+
+    /// The last place that is in.
+    pub(super) fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// To the end of the event log, unless it is told to stop.
+    pub(super) async fn catch_up(
+        &mut self,
+        tell: &mut (impl FnMut(Progress) + Send),
+    ) -> Result<Reached, RebuildError> {
+        let mut head = self.head().await?;
+        let mut pages = self.read_ahead();
+        loop {
+            let page = pages.recv().await;
+            if self.stop.is_some_and(CancellationToken::is_cancelled) {
+                return Ok(Reached::Paused(Progress { position: self.position, head }));
+            }
+            let Some(page) = page else { return Ok(Reached::End) };
+            let LogPage { mut events, up_to } = page.map_err(ProjectError::Log)?;
+            if let Some(live) = self.as_far_as {
+                let applied = applied(live, self.projection.name(), &events).await?;
+                let is_applied =
+                    |event: &StoredEvent| applied.get(&event.stream).is_some_and(|at| event.sequence <= *at);
+                events.retain(|logged| is_applied(&logged.event));
+            }
+            let batch = Batch { events, checkpoint: Some(up_to) };
+            apply_batch(self.projection, &self.beside, &self.store, &batch).await?;
+            self.position = up_to;
+            if self.position >= head {
+                head = self.head().await?;
+            }
+            tell(Progress { position: self.position, head });
+            self.analyze_in_time().await?;
+        }
+    }
+
+    /// The same while others wait for it: nothing stops it.
+    pub(super) async fn catch_up_at_once(&mut self) -> Result<(), RebuildError> {
+        let stop = self.stop.take();
+        let reached = self.catch_up(&mut |_| {}).await;
+        self.stop = stop;
+        reached.map(|_| ())
+    }
+
+    async fn head(&self) -> Result<i64, RebuildError> {
+        Ok(self.store.head().await.map_err(ProjectError::Log)?.global_position)
+    }
+
+    /// Ends with the event log, or when nobody takes its pages any more.
+    fn read_ahead(&self) -> mpsc::Receiver<Result<LogPage, sqlx::Error>> {
+        let (sender, receiver) = mpsc::channel(MAX_PAGES_AHEAD);
+        let (store, types, mut cursor) = (self.store.clone(), self.projection.stream_types(), self.position);
+        tokio::spawn(async move {
+            loop {
+                let page = store.read_log(cursor, PAGE, types).await;
+                let up_to = page.as_ref().map_or(cursor, |page| page.up_to);
+                let (is_over, has_failed) = (up_to == cursor, page.is_err());
+                if is_over && !has_failed {
+                    return;
+                }
+                if sender.send(page).await.is_err() || has_failed {
+                    return;
+                }
+                cursor = up_to;
+            }
+        });
+        receiver
+    }
+
+    async fn analyze_in_time(&mut self) -> Result<(), RebuildError> {
+        if self.position < self.analyze_at {
+            return Ok(());
+        }
+        self.analyze_at = self.position.saturating_mul(4);
+        for table in self.projection.tables() {
+            sqlx::raw_sql(&format!("analyze {table}")).execute(&self.beside).await?;
+        }
+        Ok(())
+    }
+}
