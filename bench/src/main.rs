@@ -3,7 +3,7 @@
 //! - `http`, `load`, `pacing`, `tally`: the load generator. It knows nothing of tickets.
 //! - `buyers`: what is requested.
 //! - `servers`, `stage`, `trial`: PostgreSQL and the product as processes, prepared databases, one trial on them.
-//! - `denominators`, `bare`: the other sides.
+//! - `denominators`, `bare`, `kafka`: the other sides.
 //! - `run`, `rows`, `best`: all ratios, interleaved; `report`, `chart`: what is written of them.
 //! - `sell_out`, `seat_plan`, `long_stream`: two trials of their own.
 //!
@@ -17,6 +17,7 @@ mod chart;
 mod cli;
 mod denominators;
 mod http;
+mod kafka;
 mod large_log;
 mod load;
 mod long_stream;

@@ -3,6 +3,8 @@
 pub(crate) mod bookings;
 pub(crate) mod consumers;
 pub(crate) mod reads;
+pub(crate) mod rebuilds;
+pub(crate) mod visibility;
 
 /// The ratios that a run can measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -15,12 +17,16 @@ pub(crate) enum Ratio {
     R3,
     /// Appends with everything that follows them running ÷ without
     R4,
+    /// From a commit to visible ÷ a commit and a Kafka round trip
+    R6,
+    /// Rebuilding a read model ÷ COPY of its rows
+    R7,
     /// Reading an event ÷ a bare axum JSON answer
     R8,
 }
 
 impl Ratio {
-    pub(crate) const ALL: [Self; 5] = [Self::R1, Self::R2, Self::R3, Self::R4, Self::R8];
+    pub(crate) const ALL: [Self; 7] = [Self::R1, Self::R2, Self::R3, Self::R4, Self::R6, Self::R7, Self::R8];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -28,6 +34,8 @@ impl Ratio {
             Self::R2 => "R2",
             Self::R3 => "R3",
             Self::R4 => "R4",
+            Self::R6 => "R6",
+            Self::R7 => "R7",
             Self::R8 => "R8",
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     machine::{self, Machine},
     progress::say,
     report::{self, Report},
-    rows::{Ratio, Row, bookings, consumers, reads},
+    rows::{Ratio, Row, bookings, consumers, reads, rebuilds, visibility},
     servers::Servers,
     stage::{EVENTS, Stage},
     tally::Summary,
@@ -106,6 +106,8 @@ fn row(ratio: Ratio) -> Row {
         Ratio::R2 => bookings::r2(),
         Ratio::R3 => bookings::r3(),
         Ratio::R4 => consumers::r4(),
+        Ratio::R6 => visibility::r6(),
+        Ratio::R7 => rebuilds::r7(EVENTS),
         Ratio::R8 => reads::r8(EVENTS),
     }
 }
@@ -116,6 +118,8 @@ async fn measure(run: &Run, row: &mut Row, ours_first: bool) -> Result<()> {
         Ratio::R2 => bookings::measure_r2(run, row, ours_first).await,
         Ratio::R3 => bookings::measure_r3(run, row, ours_first).await,
         Ratio::R4 => consumers::measure_r4(run, row, ours_first).await,
+        Ratio::R6 => visibility::measure_r6(run, row, ours_first).await,
+        Ratio::R7 => rebuilds::measure_r7(run, row, ours_first).await,
         Ratio::R8 => reads::measure_r8(run, row, ours_first).await,
     }
 }

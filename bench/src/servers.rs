@@ -31,6 +31,8 @@ pub(crate) struct Servers {
     boxoffice: PathBuf,
     master_key: String,
     keeps_logs: bool,
+    /// With brokers the product uses Kafka.
+    brokers: Option<String>,
 }
 
 /// A process of the product.
@@ -55,7 +57,16 @@ impl Servers {
             database.url().strip_suffix(database.name()).context("a URL that ends with its database")?;
         let base_url = base_url.to_owned();
         let master_key = event_store::MasterKey::generate();
-        Ok(Self { postgres, base_url, boxoffice, master_key, keeps_logs })
+        Ok(Self { postgres, base_url, boxoffice, master_key, keeps_logs, brokers: None })
+    }
+
+    /// Another PostgreSQL for the same product, which uses Kafka there. It remembers when each transaction committed.
+    pub(crate) async fn another_with_kafka(&self, brokers: &str) -> Result<Self> {
+        let mut another = Self::start(Some(self.boxoffice.clone()), self.keeps_logs).await?;
+        another.administer("alter system set track_commit_timestamp = on").await?;
+        another.postgres.restart().await;
+        another.brokers = Some(brokers.to_owned());
+        Ok(another)
     }
 
     pub(crate) fn postgres_version(&self) -> &str {
@@ -140,6 +151,9 @@ impl Servers {
             }
         }
         command.env("DATABASE_URL", self.url(database)).env("BOXOFFICE_MASTER_KEY", &self.master_key);
+        if let Some(brokers) = &self.brokers {
+            command.env("KAFKA_BROKERS", brokers);
+        }
         command
     }
 }

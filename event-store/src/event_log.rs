@@ -180,18 +180,30 @@ impl EventStore {
         if up_to <= after {
             return Ok(LogPage { events: vec![], up_to: after });
         }
+        // Each entry finds its event by the key: a join that is planned while the tables are small would scan them, and be
+        // kept when they have grown.
         let rows = sqlx::query(concat!(
             "select global_position, ",
             event_columns!(),
             "
-             from event_log join events using (aggregate_type, aggregate_id, sequence)
-             where global_position > $1 and global_position <= $2
-                   and (cardinality($3::text[]) = 0 or aggregate_type = any($3))
+             from (
+                 select global_position, aggregate_type, aggregate_id, sequence from event_log
+                 where global_position > $1 and global_position <= $2
+                       and (cardinality($3::text[]) = 0 or aggregate_type = any($3))
+                 order by global_position limit $4
+             ) entry
+             cross join lateral (
+                 select event_type, event_version, payload, metadata, event_id, recorded_at from events
+                 where aggregate_type = entry.aggregate_type and aggregate_id = entry.aggregate_id
+                       and sequence = entry.sequence
+                 offset 0
+             ) event
              order by global_position"
         ))
         .bind(after)
         .bind(up_to)
         .bind(stream_types)
+        .bind(limit)
         .fetch_all(self.pool())
         .await?;
         let events = rows.iter().map(logged_event_from_row).collect::<Result<_, _>>()?;

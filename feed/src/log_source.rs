@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use event_store::{EventStore, Wakeup};
+use event_store::{EventStore, Wakeup, event_log::LogPage};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::source::{Batch, MAX_BATCH};
 
 /// How long to wait without a notification before looking all the same.
 const POLL: Duration = Duration::from_millis(500);
+/// Places of the event log that a rebuild reads at once. Its cost is by the batch, and nobody waits for an event.
+const REBUILD_BATCH: usize = 10_000;
+
+type Ahead = AbortOnDropHandle<Result<LogPage, sqlx::Error>>;
 
 /// Follows the event log.
 #[derive(Debug)]
@@ -16,6 +21,10 @@ pub struct LogSource {
     stream_types: &'static [&'static str],
     wakeup: Wakeup,
     cursor: i64,
+    max_batch: usize,
+    /// The next page, if pages are read ahead and one is under way.
+    ahead: Option<Ahead>,
+    reads_ahead: bool,
 }
 
 impl LogSource {
@@ -23,7 +32,15 @@ impl LogSource {
     #[must_use]
     pub fn new(store: EventStore, stream_types: &'static [&'static str], checkpoint: i64) -> Self {
         let wakeup = Wakeup::on_event_log(store.pool().clone());
-        Self { store, stream_types, wakeup, cursor: checkpoint }
+        let (max_batch, ahead, reads_ahead) = (MAX_BATCH, None, false);
+        Self { store, stream_types, wakeup, cursor: checkpoint, max_batch, ahead, reads_ahead }
+    }
+
+    /// The same for a rebuild: large batches, and the next one is read while one is dealt with.
+    #[must_use]
+    pub fn for_rebuild(store: EventStore, stream_types: &'static [&'static str], checkpoint: i64) -> Self {
+        let source = Self::new(store, stream_types, checkpoint);
+        Self { max_batch: REBUILD_BATCH, reads_ahead: true, ..source }
     }
 
     pub(crate) async fn next(&mut self) -> Result<Batch, sqlx::Error> {
@@ -40,11 +57,24 @@ impl LogSource {
     /// # Errors
     /// The event log cannot be read.
     pub async fn read(&mut self) -> Result<Option<Batch>, sqlx::Error> {
-        let page = self.store.read_log(self.cursor, MAX_BATCH as i64, self.stream_types).await?;
+        let page = match &mut self.ahead {
+            None => self.store.read_log(self.cursor, self.max_batch as i64, self.stream_types).await?,
+            Some(ahead) => {
+                let page = ahead.await.expect("reading does not panic, and is not aborted before this is");
+                self.ahead = None;
+                page?
+            }
+        };
         if page.up_to == self.cursor {
             return Ok(None);
         }
         self.cursor = page.up_to;
+        if self.reads_ahead {
+            let (store, types) = (self.store.clone(), self.stream_types);
+            let (after, limit) = (self.cursor, self.max_batch as i64);
+            let page = tokio::spawn(async move { store.read_log(after, limit, types).await });
+            self.ahead = Some(AbortOnDropHandle::new(page));
+        }
         Ok(Some(Batch { events: page.events, checkpoint: Some(page.up_to) }))
     }
 }

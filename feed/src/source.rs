@@ -5,8 +5,9 @@ use rdkafka::error::KafkaError;
 
 use crate::{kafka_source::KafkaSource, log_source::LogSource};
 
-/// Most events that a consumer gets at once.
-pub(crate) const MAX_BATCH: usize = 500;
+/// Most events that a consumer gets at once. There are so many only when it is behind, and then it deals with them the
+/// quicker the more there are.
+pub(crate) const MAX_BATCH: usize = 2_000;
 
 /// Where a consumer's events come from.
 #[derive(Debug)]

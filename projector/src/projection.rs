@@ -28,11 +28,12 @@ pub trait Projection: Send + Sync {
     /// The statements on its `<name>_applied` table.
     fn applied(&self) -> &'static AppliedSql;
 
-    /// Applies one event, the next of its stream.
+    /// Applies events, each the next of its stream: folds them into rows, and writes those in a few statements. The rows
+    /// are the same however the events are cut into batches.
     ///
     /// # Errors
-    /// The event cannot be understood, or the database failed.
-    async fn apply_in_tx(&self, tx: &mut PgConnection, event: &StoredEvent) -> Result<(), ApplyError>;
+    /// An event cannot be understood, or the database failed.
+    async fn apply_in_tx(&self, tx: &mut PgConnection, events: &[StoredEvent]) -> Result<(), ApplyError>;
 }
 
 /// Why an event was not applied.
@@ -79,36 +80,50 @@ impl ApplyError {
     }
 }
 
-/// The statements on a projection's `<name>_applied` table.
+/// The statements on a projection's `<name>_applied` table. They take streams in one order.
 #[derive(Debug)]
 pub struct AppliedSql {
-    /// Makes rows for new streams.
-    pub(crate) insert: &'static str,
     /// Reads and locks the rows of some streams.
     pub(crate) lock: &'static str,
-    /// Moves them on.
-    pub(crate) update: &'static str,
+    /// Makes the rows of new streams, unless somebody else has.
+    pub(crate) begin: &'static str,
+    /// Writes the rows of streams that have some.
+    pub(crate) put: &'static str,
 }
 
 macro_rules! applied_sql {
     ($table:literal) => {
         $crate::projection::AppliedSql {
-            insert: concat!(
-                "insert into ", $table, " (stream_type, stream_id, sequence)
-                 select type, id, 0 from unnest($1::text[], $2::text[]) as stream (type, id) order by type, id
+            lock: concat!(
+                "select applied.*
+                 from unnest($1::text[], $2::text[]) as stream (type, id)
+                 cross join lateral (
+                     select stream_type, stream_id, sequence from ",
+                $table,
+                "
+                     where stream_type = stream.type and stream_id = stream.id for update
+                 ) applied"
+            ),
+            begin: concat!(
+                "insert into ",
+                $table,
+                " (stream_type, stream_id, sequence)
+                 select * from unnest($1::text[], $2::text[], $3::bigint[])
                  on conflict do nothing"
             ),
-            lock: concat!(
-                "select stream_type, stream_id, sequence from ", $table, "
-                 where (stream_type, stream_id) in (select * from unnest($1::text[], $2::text[]))
-                 order by stream_type, stream_id for update"
-            ),
-            update: concat!(
-                "update ", $table, " set sequence = moved.sequence
-                 from unnest($1::text[], $2::text[], $3::bigint[]) as moved (type, id, sequence)
-                 where stream_type = moved.type and stream_id = moved.id"
+            put: concat!(
+                "insert into ",
+                $table,
+                " (stream_type, stream_id, sequence)
+                 select * from unnest($1::text[], $2::text[], $3::bigint[])
+                 on conflict (stream_type, stream_id) do update set sequence = excluded.sequence"
             ),
         }
     };
 }
 pub(crate) use applied_sql;
+
+/// One column of some rows, for `unnest`.
+pub(crate) fn column<'a, R: 'a, T>(rows: impl IntoIterator<Item = &'a R>, of: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.into_iter().map(of).collect()
+}

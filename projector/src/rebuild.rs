@@ -26,7 +26,7 @@ use event_store::EventStore;
 use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::person::forget_user_in_tx;
+pub(crate) use self::person::forget_users_in_tx;
 use self::{
     load::{Load, Reached},
     tables::{Found, Tables},

@@ -1,5 +1,7 @@
 //! `bookings`: who booked what.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
@@ -8,12 +10,11 @@ use domain::{
     show::TicketLine,
 };
 use event_store::StoredEvent;
-use sqlx::{PgConnection, types::Json};
-use uuid::Uuid;
+use sqlx::PgConnection;
 
 use crate::{
     ApplyError, Projection,
-    projection::{AppliedSql, applied_sql},
+    projection::{AppliedSql, applied_sql, column},
 };
 
 /// One row a booking.
@@ -42,9 +43,48 @@ impl Projection for Bookings {
         &applied_sql!("bookings_applied")
     }
 
-    async fn apply_in_tx(&self, tx: &mut PgConnection, event: &StoredEvent) -> Result<(), ApplyError> {
-        let sequence = event.sequence;
-        match event.decode()? {
+    async fn apply_in_tx(&self, tx: &mut PgConnection, events: &[StoredEvent]) -> Result<(), ApplyError> {
+        let mut rows = Rows::default();
+        for event in events {
+            rows.fold(event.decode()?, event.sequence);
+        }
+        write_whole_in_tx(tx, &rows.whole).await?;
+        write_changes_in_tx(tx, &rows.changes).await?;
+        Ok(())
+    }
+}
+
+/// What events make of the table.
+#[derive(Default)]
+struct Rows {
+    /// Of bookings about which an event here says everything.
+    whole: BTreeMap<BookingId, Row>,
+    /// Of others: what is new about them.
+    changes: BTreeMap<BookingId, Change>,
+}
+
+struct Row {
+    event_id: ShowId,
+    user_id: UserId,
+    status: BookingStatus,
+    tickets: Vec<TicketLine>,
+    seats: Vec<SeatId>,
+    total: Money,
+    held_until: Option<DateTime<Utc>>,
+    at: DateTime<Utc>,
+    version: i64,
+}
+
+struct Change {
+    /// If it is another one.
+    status: Option<BookingStatus>,
+    held_until: Option<DateTime<Utc>>,
+    version: i64,
+}
+
+impl Rows {
+    fn fold(&mut self, event: BookingEvent, version: i64) {
+        match event {
             BookingEvent::BookingHeld {
                 booking_id,
                 event_id,
@@ -57,98 +97,112 @@ impl Projection for Bookings {
             } => {
                 let status = BookingStatus::Held;
                 let held_until = Some(held_until);
-                let row =
-                    Row { booking_id, event_id, user_id, status, tickets, seats, total, held_until, at };
-                put_in_tx(tx, row, sequence).await?;
+                let row = Row { event_id, user_id, status, tickets, seats, total, held_until, at, version };
+                self.put(booking_id, row);
             }
             BookingEvent::BookingConfirmed { booking_id, event_id, user_id, tickets, seats, total, at } => {
                 let status = BookingStatus::Confirmed;
                 let held_until = None;
-                let row =
-                    Row { booking_id, event_id, user_id, status, tickets, seats, total, held_until, at };
-                put_in_tx(tx, row, sequence).await?;
+                let row = Row { event_id, user_id, status, tickets, seats, total, held_until, at, version };
+                self.put(booking_id, row);
             }
             BookingEvent::BookingExtended { booking_id, held_until, .. } => {
-                extend_in_tx(tx, booking_id, held_until, sequence).await?;
+                let held_until = Some(held_until);
+                self.change(booking_id, Change { status: None, held_until, version });
             }
             BookingEvent::BookingExpired { booking_id, .. } => {
-                end_in_tx(tx, booking_id, BookingStatus::Expired, sequence).await?;
+                let status = Some(BookingStatus::Expired);
+                self.change(booking_id, Change { status, held_until: None, version });
             }
             BookingEvent::BookingCancelled { booking_id, .. } => {
-                end_in_tx(tx, booking_id, BookingStatus::Cancelled, sequence).await?;
+                let status = Some(BookingStatus::Cancelled);
+                self.change(booking_id, Change { status, held_until: None, version });
             }
         }
-        Ok(())
+    }
+
+    /// A booking that was held before keeps the time at which it was placed.
+    fn put(&mut self, id: BookingId, mut row: Row) {
+        if let Some(before) = self.whole.get(&id) {
+            row.at = before.at;
+        }
+        self.changes.remove(&id);
+        self.whole.insert(id, row);
+    }
+
+    fn change(&mut self, id: BookingId, change: Change) {
+        if let Some(row) = self.whole.get_mut(&id) {
+            row.status = change.status.unwrap_or(row.status);
+            row.held_until = change.held_until;
+            row.version = change.version;
+        } else {
+            let before = self.changes.get(&id).and_then(|before| before.status);
+            self.changes.insert(id, Change { status: change.status.or(before), ..change });
+        }
     }
 }
 
-/// What the events that carry everything say.
-struct Row {
-    booking_id: BookingId,
-    event_id: ShowId,
-    user_id: UserId,
-    status: BookingStatus,
-    tickets: Vec<TicketLine>,
-    seats: Vec<SeatId>,
-    total: Money,
-    held_until: Option<DateTime<Utc>>,
-    at: DateTime<Utc>,
-}
-
-/// A booking that was held before keeps the time at which it was placed.
-async fn put_in_tx(tx: &mut PgConnection, row: Row, sequence: i64) -> Result<(), sqlx::Error> {
-    let seats: Vec<Uuid> = row.seats.iter().map(|seat| seat.uuid()).collect();
+async fn write_whole_in_tx(tx: &mut PgConnection, rows: &BTreeMap<BookingId, Row>) -> Result<(), ApplyError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let tickets = rows.values().map(|row| serde_json::to_string(&row.tickets));
+    let tickets: Vec<String> = tickets.collect::<Result<_, _>>()?;
     sqlx::query(
         "insert into bookings (id, event_id, user_id, status, tickets, seats, amount, currency, held_until,
                                created_at, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         select id, event_id, user_id, status, tickets::jsonb, seats::uuid[], amount, currency, held_until,
+                created_at, version
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+                     $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bigint[])
+              as row (id, event_id, user_id, status, tickets, seats, amount, currency, held_until, created_at,
+                      version)
          on conflict (id) do update
          set status = excluded.status, tickets = excluded.tickets, seats = excluded.seats,
              amount = excluded.amount, currency = excluded.currency, held_until = excluded.held_until,
              version = excluded.version",
     )
-    .bind(row.booking_id.uuid())
-    .bind(row.event_id.uuid())
-    .bind(row.user_id.uuid())
-    .bind(row.status.name())
-    .bind(Json(row.tickets))
-    .bind(seats)
-    .bind(row.total.amount)
-    .bind(row.total.currency.code())
-    .bind(row.held_until)
-    .bind(row.at)
-    .bind(sequence)
+    .bind(column(rows.keys(), |id| id.uuid()))
+    .bind(column(rows.values(), |row| row.event_id.uuid()))
+    .bind(column(rows.values(), |row| row.user_id.uuid()))
+    .bind(column(rows.values(), |row| row.status.name()))
+    .bind(tickets)
+    .bind(column(rows.values(), |row| array(&row.seats)))
+    .bind(column(rows.values(), |row| row.total.amount))
+    .bind(column(rows.values(), |row| row.total.currency.code()))
+    .bind(column(rows.values(), |row| row.held_until))
+    .bind(column(rows.values(), |row| row.at))
+    .bind(column(rows.values(), |row| row.version))
     .execute(tx)
     .await?;
     Ok(())
 }
 
-async fn extend_in_tx(
+async fn write_changes_in_tx(
     tx: &mut PgConnection,
-    booking_id: BookingId,
-    held_until: DateTime<Utc>,
-    sequence: i64,
+    changes: &BTreeMap<BookingId, Change>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("update bookings set held_until = $2, version = $3 where id = $1")
-        .bind(booking_id.uuid())
-        .bind(held_until)
-        .bind(sequence)
-        .execute(tx)
-        .await?;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update bookings b
+         set status = coalesce(change.status, b.status), held_until = change.held_until, version = change.version
+         from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::bigint[])
+              as change (id, status, held_until, version)
+         where b.id = change.id",
+    )
+    .bind(column(changes.keys(), |id| id.uuid()))
+    .bind(column(changes.values(), |change| change.status.map(BookingStatus::name)))
+    .bind(column(changes.values(), |change| change.held_until))
+    .bind(column(changes.values(), |change| change.version))
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
-async fn end_in_tx(
-    tx: &mut PgConnection,
-    booking_id: BookingId,
-    status: BookingStatus,
-    sequence: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("update bookings set status = $2, held_until = null, version = $3 where id = $1")
-        .bind(booking_id.uuid())
-        .bind(status.name())
-        .bind(sequence)
-        .execute(tx)
-        .await?;
-    Ok(())
+/// PostgreSQL's text of a `uuid[]`: `unnest` would take an array of arrays apart.
+fn array(seats: &[SeatId]) -> String {
+    let ids: Vec<String> = seats.iter().map(|seat| seat.uuid().to_string()).collect();
+    format!("{{{}}}", ids.join(","))
 }

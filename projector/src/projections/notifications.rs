@@ -2,7 +2,8 @@
 //! not done here.
 //!
 //! - `bookings`: what happens to one's own booking.
-//! - `shows`: what happens to an event, for its host and for who has tickets of it. All of it is in one stream.
+//! - `shows`, `attendance`: what happens to an event, for its host and for who has tickets of it. All of it is in one
+//!   stream.
 //! - `people`: whom they follow, what they are interested in, how they want to be told, what they have read.
 //! - `subscriptions`: where streams meet: who follows a host and what the host offers, who waits for a sale and its start.
 //! - `telling`: the row.
@@ -10,6 +11,7 @@
 //! Nothing is known of the order between a person's stream and others. So a fact is held against the other's time, not
 //! against what has come before it here, and whichever of the two comes later makes the row, or takes it back.
 
+mod attendance;
 mod bookings;
 mod people;
 mod shows;
@@ -65,11 +67,16 @@ impl Projection for Notifications {
         &applied_sql!("notifications_applied")
     }
 
-    async fn apply_in_tx(&self, tx: &mut PgConnection, event: &StoredEvent) -> Result<(), ApplyError> {
-        match event.stream.kind.as_str() {
-            "user" => people::apply_in_tx(tx, event).await,
-            "booking" => bookings::apply_in_tx(tx, event).await,
-            _ => shows::apply_in_tx(tx, event).await,
+    async fn apply_in_tx(&self, tx: &mut PgConnection, events: &[StoredEvent]) -> Result<(), ApplyError> {
+        // One type of stream after the other: between streams any order leads to the same rows.
+        for event in of_type("user", events) {
+            people::apply_in_tx(tx, event).await?;
         }
+        shows::apply_in_tx(tx, of_type("event", events)).await?;
+        bookings::apply_in_tx(tx, of_type("booking", events)).await
     }
+}
+
+fn of_type<'a>(kind: &'static str, events: &'a [StoredEvent]) -> impl Iterator<Item = &'a StoredEvent> {
+    events.iter().filter(move |event| event.stream.kind == kind)
 }

@@ -1,18 +1,13 @@
 //! From the event log into the tables of a rebuild: one page is read while another is applied.
 
-use event_store::{EventStore, StoredEvent, event_log::LogPage};
-use feed::Batch;
+use event_store::{EventStore, StoredEvent};
+use feed::LogSource;
 use sqlx::PgPool;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Progress, RebuildError};
 use crate::{ProjectError, Projection, applied::applied, apply::apply_batch, worker::checkpoint};
 
-/// Most places of the event log that are applied in one transaction.
-const PAGE: i64 = 2_000;
-/// Most pages that wait to be applied.
-const MAX_PAGES_AHEAD: usize = 2;
 /// After so many events the tables are analyzed for the first time, then whenever there are four times as many: what the
 /// server plans while it takes a table for empty is slow on a full one.
 const FIRST_ANALYZED: i64 = 10_000;
@@ -66,23 +61,22 @@ impl<'a> Load<'a> {
         tell: &mut (impl FnMut(Progress) + Send),
     ) -> Result<Reached, RebuildError> {
         let mut head = self.head().await?;
-        let mut pages = self.read_ahead();
+        let (store, types) = (self.store.clone(), self.projection.stream_types());
+        let mut source = LogSource::for_rebuild(store, types, self.position);
         loop {
-            let page = pages.recv().await;
+            let batch = source.read().await.map_err(ProjectError::Log)?;
             if self.stop.is_some_and(CancellationToken::is_cancelled) {
                 return Ok(Reached::Paused(Progress { position: self.position, head }));
             }
-            let Some(page) = page else { return Ok(Reached::End) };
-            let LogPage { mut events, up_to } = page.map_err(ProjectError::Log)?;
+            let Some(mut batch) = batch else { return Ok(Reached::End) };
             if let Some(live) = self.as_far_as {
-                let applied = applied(live, self.projection.name(), &events).await?;
+                let applied = applied(live, self.projection.name(), &batch.events).await?;
                 let is_applied =
                     |event: &StoredEvent| applied.get(&event.stream).is_some_and(|at| event.sequence <= *at);
-                events.retain(|logged| is_applied(&logged.event));
+                batch.events.retain(|logged| is_applied(&logged.event));
             }
-            let batch = Batch { events, checkpoint: Some(up_to) };
             apply_batch(self.projection, &self.beside, &self.store, &batch).await?;
-            self.position = up_to;
+            self.position = batch.checkpoint.unwrap_or(self.position);
             if self.position >= head {
                 head = self.head().await?;
             }
@@ -101,27 +95,6 @@ impl<'a> Load<'a> {
 
     async fn head(&self) -> Result<i64, RebuildError> {
         Ok(self.store.head().await.map_err(ProjectError::Log)?.global_position)
-    }
-
-    /// Ends with the event log, or when nobody takes its pages any more.
-    fn read_ahead(&self) -> mpsc::Receiver<Result<LogPage, sqlx::Error>> {
-        let (sender, receiver) = mpsc::channel(MAX_PAGES_AHEAD);
-        let (store, types, mut cursor) = (self.store.clone(), self.projection.stream_types(), self.position);
-        tokio::spawn(async move {
-            loop {
-                let page = store.read_log(cursor, PAGE, types).await;
-                let up_to = page.as_ref().map_or(cursor, |page| page.up_to);
-                let (is_over, has_failed) = (up_to == cursor, page.is_err());
-                if is_over && !has_failed {
-                    return;
-                }
-                if sender.send(page).await.is_err() || has_failed {
-                    return;
-                }
-                cursor = up_to;
-            }
-        });
-        receiver
     }
 
     async fn analyze_in_time(&mut self) -> Result<(), RebuildError> {

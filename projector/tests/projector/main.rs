@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic, in its helpers too")]
 
+mod batches;
 mod bookings;
 mod events;
+mod history;
 mod inbox;
 mod lag;
 mod notifications;

@@ -178,7 +178,7 @@ pub(crate) fn eur(amount: i64) -> Money {
     Price::parse(amount, "EUR").unwrap().money()
 }
 
-fn offered(name: &str, amount: i64) -> OfferedTicketType {
+pub(crate) fn offered(name: &str, amount: i64) -> OfferedTicketType {
     let name = TicketTypeName::parse(name).unwrap();
     let id = TicketTypeId::new(Uuid::now_v7());
     OfferedTicketType { id, name, price: eur(amount), capacity: 20 }

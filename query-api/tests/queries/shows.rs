@@ -79,7 +79,7 @@ impl<'a> Staged<'a> {
         let mut tx = self.app.rows.begin().await.unwrap();
         for event in &events {
             self.sequence += 1;
-            Events.apply_in_tx(&mut tx, &self.stored(event)).await.unwrap();
+            Events.apply_in_tx(&mut tx, std::slice::from_ref(&self.stored(event))).await.unwrap();
         }
         sqlx::query(
             "insert into events_applied values ('event', $1, $2)

@@ -4,48 +4,41 @@ use domain::{BookingId, ShowId, UserId, booking::BookingEvent, notification::Not
 use event_store::StoredEvent;
 use sqlx::PgConnection;
 
-use super::telling::{Cause, News, tell_in_tx};
+use super::telling::{Cause, News, tell_each_in_tx};
 use crate::ApplyError;
 
-pub(super) async fn apply_in_tx(tx: &mut PgConnection, event: &StoredEvent) -> Result<(), ApplyError> {
-    match event.decode()? {
-        BookingEvent::BookingConfirmed { booking_id, event_id, user_id, at, .. } => {
-            let booking = Booking { booking_id, event_id, user_id };
-            booking.tell_in_tx(tx, NotificationKind::BookingConfirmed, Cause::new(event, at)).await?;
-        }
-        BookingEvent::BookingExpired { booking_id, event_id, user_id, at } => {
-            let booking = Booking { booking_id, event_id, user_id };
-            booking.tell_in_tx(tx, NotificationKind::BookingExpired, Cause::new(event, at)).await?;
-        }
-        BookingEvent::BookingCancelled { booking_id, event_id, user_id, at } => {
-            let booking = Booking { booking_id, event_id, user_id };
-            booking.tell_in_tx(tx, NotificationKind::BookingCancelled, Cause::new(event, at)).await?;
-        }
-        BookingEvent::BookingHeld { .. } | BookingEvent::BookingExtended { .. } => {}
+pub(super) async fn apply_in_tx(
+    tx: &mut PgConnection,
+    events: impl Iterator<Item = &StoredEvent>,
+) -> Result<(), ApplyError> {
+    let mut told = Vec::new();
+    for event in events {
+        told.extend(news(event)?);
     }
+    let told: Vec<(&News, UserId)> = told.iter().map(|(news, person)| (news, *person)).collect();
+    tell_each_in_tx(tx, &told).await?;
     Ok(())
 }
 
-struct Booking {
-    booking_id: BookingId,
-    event_id: ShowId,
-    user_id: UserId,
-}
-
-impl Booking {
-    async fn tell_in_tx(
-        &self,
-        tx: &mut PgConnection,
-        kind: NotificationKind,
-        because: Cause,
-    ) -> Result<(), sqlx::Error> {
-        let news = News {
-            kind,
-            because,
-            once_of: &self.booking_id.to_string(),
-            event_id: self.event_id.uuid(),
-            booking_id: Some(self.booking_id.uuid()),
-        };
-        tell_in_tx(tx, &news, &[self.user_id]).await
-    }
+/// What is told of an event, and whom.
+fn news(event: &StoredEvent) -> Result<Option<(News, UserId)>, serde_json::Error> {
+    let news = |kind, booking_id: BookingId, event_id: ShowId, at| News {
+        kind,
+        because: Cause::new(event, at),
+        once_of: booking_id.to_string(),
+        event_id: event_id.uuid(),
+        booking_id: Some(booking_id.uuid()),
+    };
+    Ok(match event.decode()? {
+        BookingEvent::BookingConfirmed { booking_id, event_id, user_id, at, .. } => {
+            Some((news(NotificationKind::BookingConfirmed, booking_id, event_id, at), user_id))
+        }
+        BookingEvent::BookingExpired { booking_id, event_id, user_id, at } => {
+            Some((news(NotificationKind::BookingExpired, booking_id, event_id, at), user_id))
+        }
+        BookingEvent::BookingCancelled { booking_id, event_id, user_id, at } => {
+            Some((news(NotificationKind::BookingCancelled, booking_id, event_id, at), user_id))
+        }
+        BookingEvent::BookingHeld { .. } | BookingEvent::BookingExtended { .. } => None,
+    })
 }

@@ -60,7 +60,7 @@ impl Subscription {
         for (id, event_id, at, recorded_at) in causes {
             let because = Cause { id, at, recorded_at };
             let once_of = id.to_string();
-            let news = News { kind: self.kind, because, once_of: &once_of, event_id, booking_id: None };
+            let news = News { kind: self.kind, because, once_of, event_id, booking_id: None };
             tell_in_tx(tx, &news, &[self.user_id]).await?;
         }
         Ok(())
@@ -128,7 +128,7 @@ async fn happen_in_tx(
     .execute(&mut *tx)
     .await?;
     let once_of = because.id.to_string();
-    let news = News { kind, because, once_of: &once_of, event_id: show.uuid(), booking_id: None };
+    let news = News { kind, because, once_of, event_id: show.uuid(), booking_id: None };
     let mut told_last = Uuid::nil();
     loop {
         let people: Vec<Uuid> = sqlx::query_scalar(
