@@ -4,6 +4,7 @@ pub(crate) mod bookings;
 pub(crate) mod consumers;
 pub(crate) mod reads;
 pub(crate) mod rebuilds;
+pub(crate) mod relay;
 pub(crate) mod visibility;
 
 /// The ratios that a run can measure.
@@ -17,6 +18,8 @@ pub(crate) enum Ratio {
     R3,
     /// Appends with everything that follows them running ÷ without
     R4,
+    /// What the relay drains ÷ Kafka's own producer
+    R5,
     /// From a commit to visible ÷ a commit and a Kafka round trip
     R6,
     /// Rebuilding a read model ÷ COPY of its rows
@@ -26,7 +29,8 @@ pub(crate) enum Ratio {
 }
 
 impl Ratio {
-    pub(crate) const ALL: [Self; 7] = [Self::R1, Self::R2, Self::R3, Self::R4, Self::R6, Self::R7, Self::R8];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::R1, Self::R2, Self::R3, Self::R4, Self::R5, Self::R6, Self::R7, Self::R8];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -34,6 +38,7 @@ impl Ratio {
             Self::R2 => "R2",
             Self::R3 => "R3",
             Self::R4 => "R4",
+            Self::R5 => "R5",
             Self::R6 => "R6",
             Self::R7 => "R7",
             Self::R8 => "R8",

@@ -3,6 +3,7 @@
 use std::{cell::RefCell, time::Duration};
 
 use anyhow::{Result, bail};
+use tokio::sync::OnceCell;
 
 use crate::{
     best::Best,
@@ -11,7 +12,11 @@ use crate::{
     machine::{self, Machine},
     progress::say,
     report::{self, Report},
-    rows::{Ratio, Row, bookings, consumers, reads, rebuilds, visibility},
+    rows::{
+        Ratio, Row, bookings, consumers, reads, rebuilds,
+        relay::{self, Backlog},
+        visibility,
+    },
     servers::Servers,
     stage::{EVENTS, Stage},
     tally::Summary,
@@ -34,6 +39,8 @@ pub(crate) struct Run {
     pub(crate) pgbench: Pgbench,
     /// Of each phase.
     pub(crate) duration: Duration,
+    /// Of R5, made when it is first needed.
+    pub(crate) backlog: OnceCell<Backlog>,
     /// What was not as it should be.
     remarks: RefCell<Vec<String>>,
 }
@@ -65,7 +72,8 @@ pub(crate) async fn run(options: RunOptions) -> Result<()> {
     durability.0.insist()?;
     durability.1.insist()?;
     let duration = Duration::from_secs(seconds);
-    let run = Run { servers, stage, pgbench, duration, remarks: RefCell::default() };
+    let run =
+        Run { servers, stage, pgbench, duration, backlog: OnceCell::new(), remarks: RefCell::default() };
 
     let chosen = if options.rows.is_empty() { Ratio::ALL.to_vec() } else { options.rows };
     let mut rows: Vec<Row> = chosen.into_iter().map(row).collect();
@@ -106,6 +114,7 @@ fn row(ratio: Ratio) -> Row {
         Ratio::R2 => bookings::r2(),
         Ratio::R3 => bookings::r3(),
         Ratio::R4 => consumers::r4(),
+        Ratio::R5 => relay::r5(),
         Ratio::R6 => visibility::r6(),
         Ratio::R7 => rebuilds::r7(EVENTS),
         Ratio::R8 => reads::r8(EVENTS),
@@ -118,6 +127,7 @@ async fn measure(run: &Run, row: &mut Row, ours_first: bool) -> Result<()> {
         Ratio::R2 => bookings::measure_r2(run, row, ours_first).await,
         Ratio::R3 => bookings::measure_r3(run, row, ours_first).await,
         Ratio::R4 => consumers::measure_r4(run, row, ours_first).await,
+        Ratio::R5 => relay::measure_r5(run, row, ours_first).await,
         Ratio::R6 => visibility::measure_r6(run, row, ours_first).await,
         Ratio::R7 => rebuilds::measure_r7(run, row, ours_first).await,
         Ratio::R8 => reads::measure_r8(run, row, ours_first).await,

@@ -117,7 +117,12 @@ impl Servers {
 
     /// Runs a subcommand that ends by itself.
     pub(crate) fn run_once(&self, role: &str, database: &str) -> Result<()> {
-        let output = self.command(role, database).output()?;
+        self.run_once_with(None, role, database)
+    }
+
+    /// The same, with Kafka if it is told of one.
+    pub(crate) fn run_once_with(&self, brokers: Option<&str>, role: &str, database: &str) -> Result<()> {
+        let output = self.command(brokers, role, database).output()?;
         if !output.status.success() {
             bail!("boxoffice {role} failed:\n{}", String::from_utf8_lossy(&output.stderr));
         }
@@ -126,11 +131,7 @@ impl Servers {
 
     /// Starts a role and waits until it is ready.
     pub(crate) async fn role(&self, role: &str, database: &str) -> Result<Running> {
-        let address: SocketAddr = ([127, 0, 0, 1], free_port()).into();
-        let direct = self.command(role, database);
-        let mut command = if self.keeps_logs { direct } else { without_output(&direct) };
-        command.env("BOXOFFICE_LISTEN", address.to_string());
-        let mut process = Process::spawn(&mut command);
+        let Running { mut process, address } = self.spawn(None, role, database);
         await_ready(&mut process, address).await.with_context(|| {
             format!(
                 "boxoffice {role} does not start (with --logs its log is shown):\n{}",
@@ -140,7 +141,16 @@ impl Servers {
         Ok(Running { process, address })
     }
 
-    fn command(&self, role: &str, database: &str) -> Command {
+    /// Starts a role, with Kafka if it is told of one, and waits for nothing.
+    pub(crate) fn spawn(&self, brokers: Option<&str>, role: &str, database: &str) -> Running {
+        let address: SocketAddr = ([127, 0, 0, 1], free_port()).into();
+        let direct = self.command(brokers, role, database);
+        let mut command = if self.keeps_logs { direct } else { without_output(&direct) };
+        command.env("BOXOFFICE_LISTEN", address.to_string());
+        Running { process: Process::spawn(&mut command), address }
+    }
+
+    fn command(&self, brokers: Option<&str>, role: &str, database: &str) -> Command {
         let mut command = Command::new(&self.boxoffice);
         command.args(role.split(' '));
         // Nobody's environment makes the product other than its defaults.
@@ -151,7 +161,7 @@ impl Servers {
             }
         }
         command.env("DATABASE_URL", self.url(database)).env("BOXOFFICE_MASTER_KEY", &self.master_key);
-        if let Some(brokers) = &self.brokers {
+        if let Some(brokers) = brokers.or(self.brokers.as_deref()) {
             command.env("KAFKA_BROKERS", brokers);
         }
         command

@@ -33,7 +33,10 @@ pub(crate) enum Command {
     /// Serves queries over HTTP: GET
     QueryApi,
     /// Moves events from the outbox into the event log and on to Kafka; one process at a time leads
-    Relay,
+    Relay {
+        #[command(subcommand)]
+        command: Option<RelayCommand>,
+    },
     /// Keeps the read models up to date
     Projector {
         #[command(subcommand)]
@@ -90,6 +93,16 @@ pub(crate) enum AdminCommand {
         /// Reads the password from the first line of the standard input
         #[arg(long)]
         password_stdin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RelayCommand {
+    /// Compares the event log with Kafka and publishes again what Kafka has lost; relays may run meanwhile
+    Reconcile {
+        /// Only says what is missing
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

@@ -8,6 +8,7 @@ mod erase;
 mod keys;
 mod migrate;
 mod parked;
+mod reconcile;
 mod replay;
 mod roles;
 mod run;
@@ -20,7 +21,7 @@ use mimalloc::MiMalloc;
 use platform::{Config, Shutdown, telemetry};
 
 use crate::{
-    cli::{AdminCommand, Cli, Command, KeysCommand, ProcessesCommand, ProjectorCommand},
+    cli::{AdminCommand, Cli, Command, KeysCommand, ProcessesCommand, ProjectorCommand, RelayCommand},
     replay::Replay,
 };
 
@@ -54,7 +55,10 @@ async fn start(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Up { demo } => up::up(config, demo, shutdown).await,
         Command::CommandApi => run::role(roles::command_api, config, shutdown).await,
         Command::QueryApi => run::role(roles::query_api, config, shutdown).await,
-        Command::Relay => run::role(roles::relay, config, shutdown).await,
+        Command::Relay { command: None } => run::role(roles::relay, config, shutdown).await,
+        Command::Relay { command: Some(RelayCommand::Reconcile { dry_run }) } => {
+            reconcile::reconcile(&config, dry_run).await
+        }
         Command::Projector { command: None } => run::role(roles::projector, config, shutdown).await,
         Command::Projector { command: Some(ProjectorCommand::Parked { command }) } => {
             parked::of_projector(&config, command).await

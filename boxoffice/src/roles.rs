@@ -160,10 +160,16 @@ pub(crate) async fn processes(
     let pool = databases.write_pool("boxoffice processes").await?;
     let store = databases.store(pool).await?;
     let processes = Processes::new(store, config.kafka_brokers.clone());
-    let failure = processes.failure();
+    let failing = processes.failing();
     let check = Check::new("processes", move || {
-        let failure = failure.borrow().clone();
-        async move { failure.map_or(Ok(()), |what| Err(format!("{what} fails; its log says why"))) }
+        let failing: Vec<&str> = failing.borrow().iter().copied().collect();
+        async move {
+            if failing.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("fails: {}; its log says why", failing.join(", ")))
+            }
+        }
     });
     let work = Box::pin(processes.run(shutdown.token().clone()));
     Ok(Role { name: "processes", api: None, checks: vec![check], work: Some(work) })

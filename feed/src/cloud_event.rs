@@ -10,6 +10,7 @@ use rdkafka::{
     Message,
     message::{Header, Headers, OwnedHeaders},
 };
+use uuid::Uuid;
 
 const SOURCE: &str = "/boxoffice";
 
@@ -18,14 +19,18 @@ const SOURCE: &str = "/boxoffice";
 #[error("the record has no valid {0}")]
 pub struct MalformedRecord(&'static str);
 
+/// Most headers of a record.
+const HEADERS: usize = 12;
+
 /// The headers of a record.
 pub(crate) fn headers(logged: &LoggedEvent) -> OwnedHeaders {
     let event = &logged.event;
     let metadata = event.metadata();
+    let mut id = Uuid::encode_buffer();
     let kind = format!("boxoffice.{}.{}.v{}", event.stream.kind, event.event_type, event.event_version);
     let required = [
         ("ce_specversion", "1.0"),
-        ("ce_id", &event.event_id.to_string()),
+        ("ce_id", event.event_id.hyphenated().encode_lower(&mut id)),
         ("ce_type", &kind),
         ("ce_source", SOURCE),
         ("ce_subject", &event.stream.id),
@@ -39,9 +44,10 @@ pub(crate) fn headers(logged: &LoggedEvent) -> OwnedHeaders {
         ("ce_causationid", &metadata.causation_id),
         ("ce_traceparent", &metadata.traceparent),
     ];
-    let headers = required.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
-        headers.insert(Header { key, value: Some(*value) })
-    });
+    let headers = OwnedHeaders::new_with_capacity(HEADERS);
+    let headers = required
+        .iter()
+        .fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(*value) }));
     optional.iter().fold(headers, |headers, (key, value)| match value {
         Some(value) => headers.insert(Header { key, value: Some(value) }),
         None => headers,
@@ -93,7 +99,6 @@ fn header<'a>(record: &'a impl Message, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use rdkafka::message::{OwnedMessage, Timestamp};
-    use uuid::Uuid;
 
     use super::*;
 

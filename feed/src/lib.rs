@@ -2,15 +2,19 @@
 //!
 //! - [`Relay`]: outbox → event log → Kafka, by one leader at a time.
 //! - [`Source`]: what consumers read, Kafka or the event log itself, behind one type.
+//! - [`reconcile`]: publishes again what Kafka has lost.
 //! - [`topics`]: the topics and how an event looks in them (CloudEvents, binary mode).
 //!
 //! Architecture invariant: this crate knows no HTTP, no read model and no rule. It hands on what the event store holds.
 
 mod cloud_event;
+mod deliveries;
 mod group_member;
+mod in_hand;
 mod kafka_source;
 mod log_source;
 mod publisher;
+pub mod reconcile;
 mod relay;
 mod source;
 pub mod topics;

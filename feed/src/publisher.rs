@@ -1,20 +1,34 @@
-//! From the event log to Kafka: in order, idempotent, and the mark moves only past what was acknowledged.
+//! From the event log to Kafka: in order, idempotent, many records under way at once.
+//!
+//! librdkafka's defaults are good for the sizes of batches; what is set here is about order, and about how much may be
+//! under way.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use event_store::event_log::LoggedEvent;
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{FutureProducer, FutureRecord, Producer, PurgeConfig, future_producer::DeliveryFuture},
+    producer::{BaseRecord, Producer, PurgeConfig, ThreadedProducer},
+};
+use tokio::sync::watch;
+
+use crate::{
+    cloud_event,
+    deliveries::{Deliveries, Progress},
+    topics::topic_of,
 };
 
-use crate::{cloud_event, topics::topic_of};
-
-/// Pause before a record is offered again to a producer whose queue is full.
+/// Most records under way. More make nothing faster, and all of them are sent again after a failure.
+const MAX_UNDER_WAY: i64 = 20_000;
+/// Most bytes of them.
+const MAX_KBYTES_UNDER_WAY: &str = "65536";
+/// Pause before a record is offered again to a producer that has too many bytes under way.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
+/// How long a record waits for others of its partition. A lone one is that much later; the crowd's batches are full.
+const LINGER_MS: &str = "5";
 
-/// Why a batch was not published, or not to the end.
+/// Why an event was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// There is no topic for this type of stream.
@@ -25,50 +39,82 @@ pub enum PublishError {
     Kafka(#[from] KafkaError),
 }
 
-/// An idempotent producer. After any error it is to be dropped and built anew, and the batch sent again.
-pub(crate) struct Publisher(FutureProducer);
+/// An idempotent producer of all events after a place, in order. After any error it is to be dropped, and another one
+/// built that begins after what was acknowledged.
+pub(crate) struct Publisher {
+    producer: Option<ThreadedProducer<Deliveries>>,
+    progress: watch::Receiver<Progress>,
+}
 
 impl Publisher {
-    pub(crate) fn new(brokers: &str) -> Result<Self, KafkaError> {
+    pub(crate) fn after(place: i64, brokers: &str) -> Result<Self, KafkaError> {
+        let deliveries = Deliveries::after(place);
+        let progress = deliveries.progress();
         let producer = ClientConfig::new()
             .set("bootstrap.servers", brokers)
             .set("enable.idempotence", "true")
+            // A batch that is given up takes the later ones of its partition along, instead of leaving a hole.
+            .set("enable.gapless.guarantee", "true")
             .set("acks", "all")
             .set("max.in.flight.requests.per.connection", "5")
             // Otherwise librdkafka drops a message after a while and sends the later ones.
             .set("message.timeout.ms", "0")
             // The partitioner of the Java clients: a key is where other producers would put it.
             .set("partitioner", "murmur2_random")
-            .set("linger.ms", "2")
-            .create()?;
-        Ok(Self(producer))
+            .set("linger.ms", LINGER_MS)
+            .set("queue.buffering.max.kbytes", MAX_KBYTES_UNDER_WAY)
+            .create_with_context(deliveries)?;
+        Ok(Self { producer: Some(producer), progress })
     }
 
-    /// Returns when Kafka has acknowledged all of them.
-    pub(crate) async fn publish(&self, events: &[LoggedEvent]) -> Result<(), PublishError> {
-        let mut deliveries = Vec::with_capacity(events.len());
-        for event in events {
-            deliveries.push(self.enqueue(event).await?);
-        }
-        for delivery in deliveries {
-            let canceled = |_| KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue);
-            delivery.await.map_err(canceled)?.map_err(|(error, _)| error)?;
+    /// The place up to which Kafka has acknowledged everything.
+    pub(crate) fn acknowledged(&self) -> i64 {
+        self.progress.borrow().acknowledged
+    }
+
+    /// How many records are not acknowledged yet.
+    pub(crate) fn under_way(&self) -> i64 {
+        self.deliveries().under_way()
+    }
+
+    /// Hands over these events, which go on where the last ones ended; waits while too many are under way.
+    pub(crate) async fn send(&self, events: &[LoggedEvent]) -> Result<(), PublishError> {
+        for logged in events {
+            let under_way = self.deliveries().hand_over();
+            self.offer(logged).await?;
+            if under_way >= MAX_UNDER_WAY {
+                self.until_acknowledged(logged.global_position - MAX_UNDER_WAY / 2).await?;
+            }
         }
         Ok(())
     }
 
-    async fn enqueue(&self, logged: &LoggedEvent) -> Result<DeliveryFuture, PublishError> {
+    /// Waits until Kafka has acknowledged everything up to this place.
+    pub(crate) async fn until_acknowledged(&self, place: i64) -> Result<(), PublishError> {
+        let mut progress = self.progress.clone();
+        let reached = progress
+            .wait_for(|progress| progress.failure.is_some() || progress.acknowledged >= place)
+            .await
+            .expect("the producer, which tells, is part of this");
+        match &reached.failure {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(()),
+        }
+    }
+
+    async fn offer(&self, logged: &LoggedEvent) -> Result<(), PublishError> {
         let event = &logged.event;
         let topic =
             topic_of(&event.stream.kind).ok_or_else(|| PublishError::NoTopic(event.stream.kind.clone()))?;
-        let mut record = FutureRecord::to(topic)
+        let place = usize::try_from(logged.global_position).expect("places are positive");
+        let mut record = BaseRecord::with_opaque_to(topic, place)
             .key(event.stream.id.as_bytes())
             .payload(event.payload.as_bytes())
             .timestamp(event.recorded_at.timestamp_millis())
             .headers(cloud_event::headers(logged));
         loop {
-            match self.0.send_result(record) {
-                Ok(delivery) => return Ok(delivery),
+            match self.producer().send(record) {
+                Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                     record = back;
                     tokio::time::sleep(QUEUE_FULL_PAUSE).await;
@@ -77,11 +123,25 @@ impl Publisher {
             }
         }
     }
+
+    fn producer(&self) -> &ThreadedProducer<Deliveries> {
+        self.producer.as_ref().expect("a producer is there until it is dropped")
+    }
+
+    fn deliveries(&self) -> &Deliveries {
+        self.producer().context()
+    }
 }
 
-/// What was not acknowledged is forgotten here; it is still in the event log.
+/// What was not acknowledged is forgotten here; it is still in the event log. librdkafka's own end blocks, so it gets a
+/// thread.
 impl Drop for Publisher {
     fn drop(&mut self) {
-        self.0.purge(PurgeConfig::default().queue().inflight());
+        let Some(producer) = self.producer.take() else { return };
+        producer.purge(PurgeConfig::default().queue().inflight());
+        if let Err(error) = thread::Builder::new().name("kafka-end".to_owned()).spawn(move || drop(producer))
+        {
+            tracing::error!(%error, "no thread for the end of a producer");
+        }
     }
 }

@@ -1,19 +1,34 @@
 //! The relay: outbox → event log → Kafka.
 //!
 //! One process leads; it carries an epoch that every one of its writes checks, so that a leader which was stopped and
-//! wakes up late can do no harm. Numbering and publishing run side by side, so that a Kafka that is down holds up
+//! wakes up late can do no harm. `numbering` and `publishing` run side by side, so that a Kafka that is down holds up
 //! nobody who follows the event log.
 
-use std::{error::Error, pin::pin, sync::Arc, time::Duration};
+mod metrics;
+mod numbering;
+mod publishing;
+
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use event_store::{
-    EventStore, Waker, Wakeup,
-    event_log::{Epoch, NumberingError},
+    EventStore, Waker,
+    event_log::{Epoch, LoggedEvent},
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::{PublishError, publisher::Publisher};
+use self::metrics::Step;
 
 /// How long a leader that fell silent is waited for.
 const LEASE: Duration = Duration::from_secs(10);
@@ -23,10 +38,9 @@ const STANDBY_POLL: Duration = Duration::from_secs(2);
 const IDLE_POLL: Duration = Duration::from_secs(1);
 /// Most events that get their place in one transaction.
 const NUMBER_BATCH: i64 = 2_000;
-/// Most events that are on their way to Kafka at once.
-const PUBLISH_BATCH: i64 = 2_000;
-/// After so long without an acknowledgement the relay says that it is failing.
-const SLOW: Duration = Duration::from_secs(15);
+/// Batches that were numbered and wait to be published from memory; what comes when there are so many is read from the
+/// event log.
+const HANDED_ON_BATCHES: usize = 4;
 /// Pause after a failure.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
@@ -72,18 +86,30 @@ impl Relay {
 
     /// Runs until it is told to stop; whatever fails is tried again.
     pub async fn run(self, shutdown: CancellationToken) {
+        tokio::select! {
+            () = self.take_turns(&shutdown) => {}
+            () = self.measure() => {}
+        }
+    }
+
+    /// Leads whenever nobody else does.
+    async fn take_turns(&self, shutdown: &CancellationToken) {
         while !shutdown.is_cancelled() {
             match self.store.try_lead(&self.holder, LEASE).await {
                 Ok(Some(epoch)) => {
                     tracing::info!(?epoch, "leading the relay");
                     self.is_well();
-                    if let Stopped::LeadLost = self.lead(epoch, &shutdown).await {
+                    metrics::leads(epoch);
+                    if let Stopped::LeadLost = self.lead(epoch, shutdown).await {
                         tracing::warn!(?epoch, "another relay has taken over");
                     }
+                    metrics::leads_no_longer();
+                    // Whether Kafka gets anything is another's matter now.
+                    self.publishes();
                     continue;
                 }
                 Ok(None) => self.is_well(),
-                Err(error) => self.cannot_number("cannot ask for the lead", &error),
+                Err(error) => self.cannot_number(Step::Leading, "cannot ask for the lead", &error),
             }
             tokio::select! {
                 () = tokio::time::sleep(STANDBY_POLL) => {}
@@ -93,92 +119,24 @@ impl Relay {
     }
 
     async fn lead(&self, epoch: Epoch, shutdown: &CancellationToken) -> Stopped {
-        tokio::select! {
-            () = self.number(epoch) => Stopped::LeadLost,
-            () = self.publish(epoch) => Stopped::LeadLost,
-            () = shutdown.cancelled() => {
-                if let Err(error) = self.store.resign(epoch).await {
-                    tracing::warn!(%error, "could not resign; the lease will end by itself");
-                }
-                Stopped::Shutdown
-            }
+        let (hand_on, handed_on) = handover();
+        // Tasks of their own: each has enough to compute for a core.
+        let mut work = JoinSet::new();
+        work.spawn(self.clone().number(epoch, hand_on));
+        if let Some(brokers) = &self.brokers {
+            work.spawn(self.clone().publish(epoch, brokers.clone(), handed_on));
         }
-    }
-
-    /// Outbox → event log. Returns when the lead is lost.
-    async fn number(&self, epoch: Epoch) {
-        let mut wakeup = Wakeup::on_outbox(self.store.pool().clone());
-        loop {
-            match self.store.number_outbox(epoch, LEASE, NUMBER_BATCH).await {
-                Ok(numbered) => {
-                    self.is_well();
-                    if numbered.events > 0 {
-                        self.log_waker.wake();
-                    }
-                    if (numbered.events as i64) < NUMBER_BATCH {
-                        wakeup.wait(IDLE_POLL).await;
-                    }
-                }
-                Err(NumberingError::NotLeader) => return,
-                Err(error) => {
-                    self.cannot_number("cannot number events", &error);
-                    tokio::time::sleep(RETRY_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    /// Event log → Kafka. Returns when the lead is lost; never without brokers.
-    async fn publish(&self, epoch: Epoch) {
-        let Some(brokers) = &self.brokers else { return std::future::pending().await };
-        let mut wakeup = Wakeup::on_event_log(self.store.pool().clone());
-        let mut publisher = None;
-        loop {
-            match self.publish_batch(epoch, brokers, &mut publisher).await {
-                Ok(Published::NotLeader) => return,
-                Ok(Published::Nothing) => wakeup.wait(IDLE_POLL).await,
-                Ok(Published::Some) => {
-                    self.state.send_if_modified(|state| state.publishing.take().is_some());
-                }
-                Err(error) => {
-                    // Purges what is in flight; the next one starts from the mark.
-                    publisher = None;
-                    let text = log_failure("cannot publish", &error);
-                    self.state.send_modify(|state| state.publishing = Some(text));
-                    tokio::time::sleep(RETRY_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    async fn publish_batch(
-        &self,
-        epoch: Epoch,
-        brokers: &str,
-        publisher: &mut Option<Publisher>,
-    ) -> Result<Published, BatchError> {
-        let published = self.store.published_position().await?;
-        let page = self.store.read_log(published, PUBLISH_BATCH, &[]).await?;
-        if page.events.is_empty() {
-            return Ok(Published::Nothing);
-        }
-        let publisher = match publisher {
-            Some(publisher) => publisher,
-            None => publisher.insert(Publisher::new(brokers).map_err(PublishError::from)?),
+        let stopped = tokio::select! {
+            _ = work.join_next() => Stopped::LeadLost,
+            () = shutdown.cancelled() => Stopped::Shutdown,
         };
-        let mut published = pin!(publisher.publish(&page.events));
-        loop {
-            match timeout(SLOW, &mut published).await {
-                Ok(published) => break published?,
-                // It goes on trying, but people should know.
-                Err(_elapsed) => self.state.send_modify(|state| {
-                    let slow = || "Kafka acknowledges nothing".to_owned();
-                    state.publishing.get_or_insert_with(slow);
-                }),
-            }
+        work.shutdown().await;
+        if let Stopped::Shutdown = stopped
+            && let Err(error) = self.store.resign(epoch).await
+        {
+            tracing::warn!(%error, "could not resign; the lease will end by itself");
         }
-        let moved = self.store.set_published_position(epoch, page.up_to).await?;
-        Ok(if moved { Published::Some } else { Published::NotLeader })
+        stopped
     }
 
     /// It leads and numbers, or leaves that to another.
@@ -191,27 +149,66 @@ impl Relay {
         });
     }
 
-    fn cannot_number(&self, what: &str, error: &(dyn Error + 'static)) {
+    fn cannot_number(&self, step: Step, what: &str, error: &(dyn Error + 'static)) {
+        metrics::failed(step);
         let text = log_failure(what, error);
         self.state.send_modify(|state| state.numbering = Some(text));
+    }
+
+    fn publishes(&self) {
+        self.state.send_if_modified(|state| state.publishing.take().is_some());
+    }
+
+    fn cannot_publish(&self, error: &(dyn Error + 'static)) {
+        metrics::failed(Step::Publishing);
+        let text = log_failure("cannot publish", error);
+        self.state.send_modify(|state| state.publishing = Some(text));
+    }
+}
+
+/// From numbering to publishing: what was numbered, so that it need not be read again.
+struct HandOn {
+    batches: mpsc::Sender<Vec<LoggedEvent>>,
+    head: Arc<AtomicI64>,
+}
+
+/// The other end of it.
+struct HandedOn {
+    batches: mpsc::Receiver<Vec<LoggedEvent>>,
+    /// The last place that was numbered, handed on or not.
+    head: Arc<AtomicI64>,
+}
+
+fn handover() -> (HandOn, HandedOn) {
+    let (sender, receiver) = mpsc::channel(HANDED_ON_BATCHES);
+    let head = Arc::new(AtomicI64::new(0));
+    (HandOn { batches: sender, head: head.clone() }, HandedOn { batches: receiver, head })
+}
+
+impl HandOn {
+    /// Never waits: what does not find room is read from the event log.
+    fn give(&self, events: Vec<LoggedEvent>, head: i64) {
+        // Without brokers nobody takes it.
+        let _ = self.batches.try_send(events);
+        self.head.store(head, Ordering::Release);
+    }
+}
+
+impl HandedOn {
+    /// The next batch. Nothing if there is none while the event log has more than what comes up to this place; without
+    /// more it waits, but looks all the same now and then.
+    async fn take(&mut self, cursor: i64) -> Option<Vec<LoggedEvent>> {
+        if let Ok(batch) = self.batches.try_recv() {
+            return Some(batch);
+        }
+        if cursor < self.head.load(Ordering::Acquire) {
+            return None;
+        }
+        timeout(IDLE_POLL, self.batches.recv()).await.ok().flatten()
     }
 }
 
 fn log_failure(what: &str, error: &(dyn Error + 'static)) -> String {
     tracing::error!(error, "{what}");
     format!("{what}: {error}")
-}
-
-enum Published {
-    Nothing,
-    Some,
-    NotLeader,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum BatchError {
-    #[error("the event log failed")]
-    Log(#[from] sqlx::Error),
-    #[error("publishing failed")]
-    Publish(#[from] PublishError),
 }

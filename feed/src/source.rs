@@ -21,7 +21,7 @@ pub enum Source {
 /// Some events, and what to remember once they are dealt with.
 #[derive(Debug)]
 pub struct Batch {
-    /// Each stream's events in sequence, apart from duplicates. Personal data sealed.
+    /// Each stream's events in sequence, apart from duplicates. Personal data sealed. May be none.
     pub events: Vec<LoggedEvent>,
     /// From the event log: every event up to this place is in this batch or an earlier one. To be kept by the
     /// consumer, in the transaction that deals with the events.
@@ -37,6 +37,15 @@ pub enum SourceError {
     /// Kafka cannot be read.
     #[error("Kafka cannot be read")]
     Kafka(#[from] KafkaError),
+}
+
+impl SourceError {
+    /// Whether the source is at its end: drop it and make a new one. After any other error it goes on by itself, once
+    /// what is wrong is over: ask it again.
+    #[must_use]
+    pub fn ends_the_source(&self) -> bool {
+        matches!(self, Self::Kafka(KafkaError::MessageConsumptionFatal(_)))
+    }
 }
 
 impl Source {
@@ -62,10 +71,11 @@ impl Source {
         Ok(Self::Kafka(Box::new(source)))
     }
 
-    /// The next events; waits until there are some. Dropping the future loses nothing.
+    /// The next events; waits until there are some. Dropping the future loses nothing. A batch without events says that
+    /// all is well again after an error.
     ///
     /// # Errors
-    /// See [`SourceError`]; ask again.
+    /// See [`SourceError`]; unless it [ends the source](SourceError::ends_the_source), ask again.
     pub async fn next(&mut self) -> Result<Batch, SourceError> {
         match self {
             Self::Log(log) => Ok(log.next().await?),
@@ -81,10 +91,10 @@ impl Source {
         }
     }
 
-    /// The events of the last batch are dealt with: they need not come again.
+    /// The events of all batches so far are dealt with: they need not come again.
     ///
     /// # Errors
-    /// Kafka does not take the offsets; they will come again, and be duplicates.
+    /// Kafka does not take the offsets; the events will come again, and be duplicates. It goes on all the same.
     pub fn done(&mut self) -> Result<(), SourceError> {
         match self {
             Self::Log(_) => Ok(()),

@@ -24,6 +24,12 @@ pub fn topic_of(stream_type: &str) -> Option<&'static str> {
     }
 }
 
+/// The type of stream that a topic carries, if it is one of ours.
+#[must_use]
+pub fn stream_type_of(topic: &str) -> Option<&'static str> {
+    STREAM_TYPES.into_iter().find(|stream_type| topic_of(stream_type) == Some(topic))
+}
+
 /// Makes the topics that are missing, with the brokers' default replication; leaves the others as they are.
 ///
 /// # Errors

@@ -2,18 +2,18 @@
 
 use domain::show::{ShowEvent, Taken};
 use event_store::{StoredEvent, event_log::LoggedEvent};
-use feed::Source;
+use feed::{Batch, Source};
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{ProcessError, Processes, sale_starts};
+use crate::{FOLLOWING, ProcessError, Processes, RETRY_PAUSE, sale_starts};
 
 const NAME: &str = "processes";
 const STREAM_TYPES: &[&str] = &["event"];
 
 impl Processes {
-    /// Follows until something fails or it is told to stop.
+    /// Follows until the source ends or it is told to stop.
     pub(crate) async fn follow(&self, shutdown: &CancellationToken) -> Result<(), ProcessError> {
         let checkpoint = self.checkpoint().await?;
         let mut source = match &self.brokers {
@@ -31,29 +31,48 @@ impl Processes {
         }
     }
 
-    /// Notes until something fails.
+    /// Notes until the source ends. What else fails is tried again, from the same place.
     async fn note_all(&self, source: &mut Source) -> Result<(), ProcessError> {
         loop {
-            let batch = source.next().await?;
-            let mut tx = self.store.pool().begin().await?;
-            for LoggedEvent { event, .. } in &batch.events {
-                match event.decode() {
-                    Ok(decoded) => note_in_tx(&mut tx, event, decoded).await?,
-                    Err(error) => park_in_tx(&mut tx, event, &error).await?,
+            let batch = match source.next().await {
+                Err(error) if !error.ends_the_source() => {
+                    self.fails(FOLLOWING, &error);
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                    continue;
                 }
+                batch => batch?,
+            };
+            while let Err(error) = self.note(&batch).await {
+                // Nothing behind this batch may overtake it.
+                self.fails(FOLLOWING, &error);
+                tokio::time::sleep(RETRY_PAUSE).await;
             }
-            if let Some(checkpoint) = batch.checkpoint {
-                sqlx::query(
-                    "update process_checkpoints set position = greatest(position, $2) where process = $1",
-                )
-                .bind(NAME)
-                .bind(checkpoint)
-                .execute(&mut *tx)
-                .await?;
+            match source.done() {
+                Ok(()) => self.goes_on(FOLLOWING),
+                Err(error) => self.fails(FOLLOWING, &error),
             }
-            tx.commit().await?;
-            source.done()?;
         }
+    }
+
+    /// One batch, in one transaction with the checkpoint.
+    async fn note(&self, batch: &Batch) -> Result<(), sqlx::Error> {
+        let mut tx = self.store.pool().begin().await?;
+        for LoggedEvent { event, .. } in &batch.events {
+            match event.decode() {
+                Ok(decoded) => note_in_tx(&mut tx, event, decoded).await?,
+                Err(error) => park_in_tx(&mut tx, event, &error).await?,
+            }
+        }
+        if let Some(checkpoint) = batch.checkpoint {
+            sqlx::query(
+                "update process_checkpoints set position = greatest(position, $2) where process = $1",
+            )
+            .bind(NAME)
+            .bind(checkpoint)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await
     }
 
     async fn checkpoint(&self) -> Result<i64, sqlx::Error> {

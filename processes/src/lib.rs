@@ -17,7 +17,7 @@ mod follow;
 pub mod parked;
 mod sale_starts;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, error::Error, sync::Arc, time::Duration};
 
 use command_api::{OrderError, ShowWriters};
 use event_store::{CommandContext, EventStore, Metadata};
@@ -26,6 +26,8 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// The job that reads a source.
+const FOLLOWING: &str = "following events";
 /// Pause after a failure.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -35,7 +37,7 @@ pub struct Processes {
     store: EventStore,
     writers: ShowWriters,
     brokers: Option<String>,
-    failure: Arc<watch::Sender<Option<String>>>,
+    failing: Arc<watch::Sender<BTreeSet<&'static str>>>,
 }
 
 /// Why a step was not done; it is tried again.
@@ -54,13 +56,13 @@ impl Processes {
     #[must_use]
     pub fn new(store: EventStore, brokers: Option<String>) -> Self {
         let writers = ShowWriters::new(store.clone());
-        Self { store, writers, brokers, failure: Arc::new(watch::Sender::new(None)) }
+        Self { store, writers, brokers, failing: Arc::new(watch::Sender::new(BTreeSet::new())) }
     }
 
-    /// What is wrong, for health checks; nothing when all is well.
+    /// Which jobs fail, for health checks; none when all is well.
     #[must_use]
-    pub fn failure(&self) -> watch::Receiver<Option<String>> {
-        self.failure.subscribe()
+    pub fn failing(&self) -> watch::Receiver<BTreeSet<&'static str>> {
+        self.failing.subscribe()
     }
 
     /// Runs until it is told to stop; whatever fails is tried again.
@@ -70,7 +72,7 @@ impl Processes {
         let (follow, expiry, sales, cascades) = (self.clone(), self.clone(), self.clone(), self);
         let (one, two, three, four) = (shutdown.clone(), shutdown.clone(), shutdown.clone(), shutdown);
         tasks.spawn(async move {
-            follow.keep("following events", one, async |p, stop| p.follow(stop).await).await;
+            follow.keep(FOLLOWING, one, async |p, stop| p.follow(stop).await).await;
         });
         tasks.spawn(async move {
             expiry.keep("expiring holds", two, async |p, stop| cut_off(stop, p.expire()).await).await;
@@ -95,12 +97,9 @@ impl Processes {
         while !shutdown.is_cancelled() {
             let done = job(self, &shutdown).await;
             match done {
-                Ok(()) => {
-                    self.failure.send_if_modified(|failure| failure.take().is_some());
-                }
+                Ok(()) => self.goes_on(what),
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn Error, "{what} failed; trying again");
-                    self.failure.send_replace(Some(what.to_owned()));
+                    self.fails(what, &error);
                     tokio::select! {
                         () = tokio::time::sleep(RETRY_PAUSE) => {}
                         () = shutdown.cancelled() => return,
@@ -108,6 +107,15 @@ impl Processes {
                 }
             }
         }
+    }
+
+    fn goes_on(&self, what: &'static str) {
+        self.failing.send_if_modified(|failing| failing.remove(what));
+    }
+
+    fn fails(&self, what: &'static str, error: &(dyn Error + 'static)) {
+        tracing::error!(error, "{what} failed; trying again");
+        self.failing.send_if_modified(|failing| failing.insert(what));
     }
 }
 

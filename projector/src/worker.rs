@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{ProjectError, Projection, apply::apply_batch, lag, projections};
+use crate::{Projection, apply::apply_batch, lag, projections};
 
 /// Pause after a failure.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -29,8 +29,6 @@ pub struct Projector {
 enum FollowError {
     #[error("the source failed")]
     Source(#[from] SourceError),
-    #[error("a batch could not be applied")]
-    Project(#[from] ProjectError),
     #[error("the read database failed")]
     Read(#[from] sqlx::Error),
 }
@@ -75,7 +73,7 @@ impl Projector {
         }
     }
 
-    /// Follows until something fails or it is told to stop.
+    /// Follows until the source ends or it is told to stop.
     async fn follow(
         &self,
         projection: &'static dyn Projection,
@@ -93,23 +91,33 @@ impl Projector {
         }
     }
 
-    /// Applies until something fails.
+    /// Applies until the source ends. What else fails is tried again, from the same place.
     async fn apply_all(
         &self,
         projection: &'static dyn Projection,
         source: &mut Source,
     ) -> Result<(), FollowError> {
         loop {
-            let batch = source.next().await?;
+            let batch = match source.next().await {
+                Ok(batch) => batch,
+                Err(error) if error.ends_the_source() => return Err(error.into()),
+                Err(error) => {
+                    self.failing(projection, "its source fails", &error);
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                    continue;
+                }
+            };
             while let Err(error) = apply_batch(projection, &self.read, &self.store, &batch).await {
                 // A batch in hand is tried until it goes in: nothing behind it may overtake it.
-                self.failing(projection, &error);
+                self.failing(projection, "a batch could not be applied", &error);
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
             metrics::counter!("projector_events_total", "projection" => projection.name())
                 .increment(batch.events.len() as u64);
-            source.done()?;
-            self.is_well(projection);
+            match source.done() {
+                Ok(()) => self.is_well(projection),
+                Err(error) => self.failing(projection, "offsets could not be committed", &error),
+            }
         }
     }
 
@@ -117,12 +125,8 @@ impl Projector {
         self.state.send_if_modified(|state| state.remove(projection.name()).is_some());
     }
 
-    fn failing(&self, projection: &dyn Projection, error: &ProjectError) {
-        tracing::error!(
-            error = error as &dyn Error,
-            projection = projection.name(),
-            "a batch could not be applied; trying again"
-        );
+    fn failing(&self, projection: &dyn Projection, what: &str, error: &(dyn Error + 'static)) {
+        tracing::error!(error, projection = projection.name(), "{what}; trying again");
         self.count_failure(projection, error);
     }
 

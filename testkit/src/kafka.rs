@@ -1,5 +1,7 @@
 //! A real Apache Kafka of one node (KRaft), from the jars that `./dev` brings.
 
+mod kept_topics;
+
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -10,6 +12,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
+
+pub use kept_topics::KeptTopics;
 
 use crate::free_port;
 use crate::guardian::Guardian;
@@ -30,12 +34,19 @@ const JAVA_OPTIONS: [&str; 5] = [
     "-Dorg.apache.logging.log4j.level=INFO",
 ];
 
+/// For a broker that is measured: the heap that Kafka's own script gives it, and the compilers that Java has.
+const JAVA_OPTIONS_TO_MEASURE: [&str; 4] =
+    ["-Xms1g", "-Xmx1g", "-Djava.awt.headless=true", "-Dorg.apache.logging.log4j.level=INFO"];
+/// What Kafka's scripts give its command-line tools.
+const JAVA_OPTIONS_OF_TOOLS: [&str; 2] = ["-Xmx512m", "-Djava.awt.headless=true"];
+
 /// A running Kafka broker. It ends when this is dropped or when the test process dies.
 pub struct KafkaServer {
     brokers: String,
     version: String,
     /// None when the broker is somebody else's.
     process: Option<Process>,
+    java_options: &'static [&'static str],
 }
 
 impl KafkaServer {
@@ -63,12 +74,25 @@ impl KafkaServer {
     ///
     /// When Java or Kafka's jars are missing, or with the end of the broker's log when it does not start.
     pub async fn start_own() -> Self {
+        Self::start_with(&JAVA_OPTIONS).await
+    }
+
+    /// The same, slower to start and as fast as Kafka is by default.
+    ///
+    /// # Panics
+    ///
+    /// Like [`start_own`](Self::start_own).
+    pub async fn start_to_measure() -> Self {
+        Self::start_with(&JAVA_OPTIONS_TO_MEASURE).await
+    }
+
+    async fn start_with(java_options: &'static [&'static str]) -> Self {
         let jars = jars();
         let guardian = Guardian::new("kafka", Signal::SIGKILL);
         let mut port = free_port();
         write_properties(guardian.dir(), port);
         format_storage(&jars, guardian.dir());
-        let mut process = Process::spawn_guarded(&mut broker(&jars, guardian.dir()), guardian);
+        let mut process = Process::spawn_guarded(&mut broker(&jars, java_options, guardian.dir()), guardian);
         let mut ports_left = PORTS_TRIED;
         loop {
             match await_broker(&mut process, port).await {
@@ -80,6 +104,7 @@ impl KafkaServer {
                         brokers: format!("127.0.0.1:{port}"),
                         version: version.to_owned(),
                         process: Some(process),
+                        java_options,
                     };
                 }
                 Err(failure) if ports_left == 1 => panic!("Apache Kafka does not start: {failure}"),
@@ -88,7 +113,7 @@ impl KafkaServer {
             }
             port = free_port();
             write_properties(process.dir(), port);
-            let mut command = broker(&jars, process.dir());
+            let mut command = broker(&jars, java_options, process.dir());
             process.respawn(&mut command);
         }
     }
@@ -118,11 +143,11 @@ impl KafkaServer {
     ///
     /// With the end of the broker's log when it does not start.
     pub async fn restart(&mut self) {
-        let port = self.port();
+        let (port, java_options) = (self.port(), self.java_options);
         let process = self.process();
         process.resume();
         process.terminate(STOP_DEADLINE).await;
-        let mut command = broker(&jars(), process.dir());
+        let mut command = broker(&jars(), java_options, process.dir());
         process.respawn(&mut command);
         if let Err(failure) = await_broker(process, port).await {
             panic!("Apache Kafka does not start again: {failure}");
@@ -147,7 +172,7 @@ impl KafkaServer {
     fn of_somebody_else(brokers: String) -> Self {
         // Not `eprintln!`, which the test runner keeps to itself.
         let _ = writeln!(io::stderr(), "Apache Kafka at {brokers} (KAFKA_BROKERS), version unknown");
-        Self { brokers, version: "unknown".to_owned(), process: None }
+        Self { brokers, version: "unknown".to_owned(), process: None, java_options: &JAVA_OPTIONS }
     }
 
     fn process(&mut self) -> &mut Process {
@@ -238,7 +263,7 @@ fn properties_file(scratch: &Path) -> PathBuf {
 }
 
 fn format_storage(jars: &Path, scratch: &Path) {
-    let mut command = java(jars, "kafka.tools.StorageTool");
+    let mut command = java(jars, &JAVA_OPTIONS, "kafka.tools.StorageTool");
     command.args(["format", "--cluster-id", CLUSTER_ID, "--config"]).arg(properties_file(scratch));
     let done =
         command.output().unwrap_or_else(|error| panic!("cannot start java, which Kafka needs: {error}"));
@@ -250,19 +275,28 @@ fn format_storage(jars: &Path, scratch: &Path) {
     );
 }
 
-fn broker(jars: &Path, scratch: &Path) -> Command {
-    let mut command = java(jars, "kafka.Kafka");
+fn broker(jars: &Path, java_options: &[&str], scratch: &Path) -> Command {
+    let mut command = java(jars, java_options, "kafka.Kafka");
     command.arg(properties_file(scratch)).current_dir(scratch);
     command
 }
 
-fn java(jars: &Path, main_class: &str) -> Command {
+/// One of Kafka's command-line tools, such as `org.apache.kafka.tools.TopicCommand`.
+///
+/// # Panics
+///
+/// When Kafka's jars are missing.
+pub fn tool(main_class: &str) -> Command {
+    java(&jars(), &JAVA_OPTIONS_OF_TOOLS, main_class)
+}
+
+fn java(jars: &Path, options: &[&str], main_class: &str) -> Command {
     let java = match std::env::var_os("JAVA_HOME") {
         Some(home) => Path::new(&home).join("bin/java"),
         None => PathBuf::from("java"),
     };
     let mut command = Command::new(java);
-    command.args(JAVA_OPTIONS).arg("-cp").arg(jars.join("*")).arg(main_class);
+    command.args(options).arg("-cp").arg(jars.join("*")).arg(main_class);
     command
 }
 

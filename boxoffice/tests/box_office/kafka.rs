@@ -108,7 +108,7 @@ fn check_headers(records: &[Record]) {
 }
 
 /// First occurrences, per key, in stream order: 1, 2, 3 …
-fn check_order(records: &[Record]) {
+pub(crate) fn check_order(records: &[Record]) {
     let mut last: BTreeMap<&str, i64> = BTreeMap::new();
     for record in records {
         let sequence: i64 = record.headers["ce_sequence"].parse().expect("a number");

@@ -28,6 +28,8 @@ mod notifications;
 mod openapi;
 mod parked;
 mod paused_replay;
+mod reconcile;
+mod relays;
 mod replay;
 mod replay_under_load;
 mod roles;

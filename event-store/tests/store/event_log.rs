@@ -36,7 +36,7 @@ async fn events_get_dense_places_in_stream_order() {
     let epoch = lead(&store).await;
     let mut numbered = 0;
     while numbered < 4 {
-        numbered += store.number_outbox(epoch, LEASE, 3).await.unwrap().events;
+        numbered += store.number_outbox(epoch, LEASE, 3).await.unwrap().events.len();
     }
     let expected = [("a", 1), ("a", 2), ("b", 1), ("a", 3)];
     let expected: Vec<_> = expected
@@ -45,7 +45,7 @@ async fn events_get_dense_places_in_stream_order() {
         .map(|((id, sequence), place)| (place, (*id).to_owned(), *sequence))
         .collect();
     assert_eq!(logged(&store).await, expected);
-    assert_eq!(store.outbox_len().await.unwrap(), 0);
+    assert_eq!(store.backlog().await.unwrap().outbox, 0);
 }
 
 /// A poller that passes positions would lose the late one for ever.

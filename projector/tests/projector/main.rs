@@ -8,6 +8,7 @@ mod events;
 mod history;
 mod inbox;
 mod lag;
+mod members;
 mod notifications;
 mod parked;
 mod rebuild;

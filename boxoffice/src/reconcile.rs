@@ -1,0 +1,44 @@
+//! `boxoffice relay reconcile`: makes Kafka carry everything that the event log has.
+
+use anyhow::Context;
+use feed::reconcile::{ReconcileProgress, Reconciled, reconcile as reconcile_topics};
+use indicatif::{ProgressBar, ProgressStyle};
+use platform::Config;
+
+use crate::databases::Databases;
+
+pub(crate) async fn reconcile(config: &Config, dry_run: bool) -> anyhow::Result<()> {
+    let brokers = config.kafka_brokers.as_deref();
+    let brokers = brokers.context("KAFKA_BROKERS is not set: without Kafka there is nothing to reconcile")?;
+    let databases = Databases::beside_up(config).await?;
+    let store = databases.store(databases.write_pool("boxoffice relay reconcile").await?).await?;
+    let bar = progress_bar();
+    let shown = bar.clone();
+    let found = reconcile_topics(&store, brokers, dry_run, move |progress| show(&shown, progress)).await?;
+    bar.finish_and_clear();
+    let Reconciled { compared, missing, published } = found;
+    println!("{compared} events of the log were looked for in Kafka; {missing} were missing.");
+    if dry_run {
+        println!("Nothing was published (--dry-run).");
+    } else {
+        println!("{published} were published: everything from the first missing one on.");
+    }
+    databases.stop().await
+}
+
+/// On the standard error; nothing where that is no terminal.
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}, {per_sec}, {eta} left")
+        .expect("the template is well formed");
+    ProgressBar::new(0).with_style(style)
+}
+
+fn show(bar: &ProgressBar, progress: ReconcileProgress) {
+    let (what, position, length) = match progress {
+        ReconcileProgress::Reading { records, of } => ("reading the topics", records, of),
+        ReconcileProgress::Publishing { events, of } => ("publishing", events, of),
+    };
+    bar.set_message(what);
+    bar.set_length(length.unsigned_abs());
+    bar.set_position(position.unsigned_abs());
+}

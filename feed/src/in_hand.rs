@@ -1,0 +1,140 @@
+//! What a member of a consumer group has taken from its partitions and not yet committed.
+//!
+//! A partition that is taken away takes its offsets along: its records come again to whoever has it next, and a commit
+//! from here would move that member's offset. So a rebalance forgets them, before it is answered. A commit that comes in
+//! the middle of one is refused; what it said is in hand again.
+
+use std::{
+    mem,
+    sync::{Mutex, MutexGuard},
+};
+
+use rdkafka::{
+    ClientContext, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, ConsumerContext, Rebalance},
+    error::{KafkaError, KafkaResult},
+    message::BorrowedMessage,
+};
+
+/// The next offset of each partition, after the records in hand. The context of a consumer, which tells it of
+/// rebalances.
+#[derive(Debug, Default)]
+pub(crate) struct InHand(Mutex<Vec<Taken>>);
+
+#[derive(Debug)]
+struct Taken {
+    topic: String,
+    partition: i32,
+    next: i64,
+}
+
+impl InHand {
+    pub(crate) fn note(&self, record: &BorrowedMessage<'_>) {
+        let (topic, partition, next) = (record.topic(), record.partition(), record.offset() + 1);
+        let mut taken = self.lock();
+        match taken.iter_mut().find(|taken| taken.topic == topic && taken.partition == partition) {
+            Some(known) => known.next = next,
+            None => taken.push(Taken { topic: topic.to_owned(), partition, next }),
+        }
+    }
+
+    /// Everything in hand, to be committed; nothing is in hand afterwards.
+    pub(crate) fn take(&self) -> Result<TopicPartitionList, KafkaError> {
+        let mut list = TopicPartitionList::new();
+        for Taken { topic, partition, next } in mem::take(&mut *self.lock()) {
+            list.add_partition_offset(&topic, partition, Offset::Offset(next))?;
+        }
+        Ok(list)
+    }
+
+    /// Whether there is anything to be committed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// After a commit that was refused; what was taken since then goes further.
+    fn put_back(&self, refused: &TopicPartitionList) {
+        let mut taken = self.lock();
+        for offset in refused.elements() {
+            let (topic, partition) = (offset.topic(), offset.partition());
+            let Offset::Offset(next) = offset.offset() else { continue };
+            if !taken.iter().any(|taken| taken.topic == topic && taken.partition == partition) {
+                taken.push(Taken { topic: topic.to_owned(), partition, next });
+            }
+        }
+    }
+
+    fn forget(&self, lost: &TopicPartitionList) {
+        self.lock().retain(|taken| lost.find_partition(&taken.topic, taken.partition).is_none());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Taken>> {
+        self.0.lock().expect("nobody panics while holding it")
+    }
+}
+
+impl ClientContext for InHand {}
+
+impl ConsumerContext for InHand {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(gained) => tracing::debug!(partitions = gained.count(), "partitions gained"),
+            Rebalance::Revoke(lost) => {
+                tracing::debug!(partitions = lost.count(), "partitions lost");
+                self.forget(lost);
+            }
+            Rebalance::Error(error) => tracing::warn!(%error, "a rebalance failed"),
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::warn!(%error, "offsets were not committed; they will be again");
+            self.put_back(offsets);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
+    use super::*;
+
+    fn taken(partitions: &[(i32, i64)]) -> InHand {
+        let taken = |(partition, next): &(i32, i64)| Taken {
+            topic: "t".to_owned(),
+            partition: *partition,
+            next: *next,
+        };
+        InHand(Mutex::new(partitions.iter().map(taken).collect()))
+    }
+
+    #[test]
+    fn what_was_refused_is_committed_again_unless_more_was_taken() {
+        let in_hand = taken(&[(0, 7), (1, 9)]);
+        let refused = in_hand.take().expect("a list");
+        in_hand.lock().push(Taken { topic: "t".to_owned(), partition: 1, next: 12 });
+        in_hand
+            .commit_callback(Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::IllegalGeneration)), &refused);
+        let again = in_hand.take().expect("a list");
+        for (partition, next) in [(0, 7), (1, 12)] {
+            assert_eq!(again.find_partition("t", partition).expect("kept").offset(), Offset::Offset(next));
+        }
+        in_hand.commit_callback(Ok(()), &again);
+        assert!(in_hand.is_empty());
+    }
+
+    #[test]
+    fn a_partition_that_was_lost_is_not_committed() {
+        let in_hand = taken(&[(0, 7), (1, 9)]);
+        let mut lost = TopicPartitionList::new();
+        lost.add_partition("t", 0);
+        lost.add_partition("another", 1);
+        in_hand.forget(&lost);
+        let left = in_hand.take().expect("a list");
+        assert_eq!(left.count(), 1);
+        assert_eq!(left.find_partition("t", 1).expect("kept").offset(), Offset::Offset(9));
+        assert_eq!(in_hand.take().expect("a list").count(), 0);
+    }
+}
