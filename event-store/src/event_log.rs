@@ -17,7 +17,7 @@ mod numbering;
 
 pub use backlog::Backlog;
 pub use leading::Epoch;
-pub use numbering::{Numbered, NumberingError};
+pub use numbering::{Claim, Numbered, NumberingError};
 
 use sqlx::{Row, postgres::PgRow};
 

@@ -36,11 +36,11 @@ const LEASE: Duration = Duration::from_secs(10);
 const STANDBY_POLL: Duration = Duration::from_secs(2);
 /// How long a leader waits without a notification before it looks all the same; also keeps the lease.
 const IDLE_POLL: Duration = Duration::from_secs(1);
-/// Most events that get their place in one transaction.
-const NUMBER_BATCH: i64 = 2_000;
+/// Most events that get their place in one transaction. What a transaction costs by itself is little beside so many.
+const NUMBER_BATCH: i64 = 8_000;
 /// Batches that were numbered and wait to be published from memory; what comes when there are so many is read from the
 /// event log.
-const HANDED_ON_BATCHES: usize = 4;
+const HANDED_ON_BATCHES: usize = 2;
 /// Pause after a failure.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 

@@ -11,7 +11,10 @@ use event_store::{EventStore, StoredEvent, StreamId, event_log::LoggedEvent};
 use feed::Batch;
 use sqlx::{Acquire, PgConnection, PgPool};
 
-use crate::{ApplyError, Projection, streams::Streams};
+use crate::{
+    ApplyError, Projection,
+    streams::{FirstEvents, Streams},
+};
 
 /// Every statement here goes by a key. A plan that is made while a table is small would scan it, and be kept when the
 /// table has grown.
@@ -41,8 +44,8 @@ pub enum ProjectError {
         /// Which event.
         sequence: i64,
     },
-    /// Another instance began one of the streams at the same time.
-    #[error("another projector was quicker")]
+    /// A stream that seemed to be new has been applied before, or was begun by another instance at the same time.
+    #[error("a stream has been begun before")]
     Overtaken,
 }
 
@@ -62,6 +65,13 @@ enum Poison {
     Park,
 }
 
+/// How a batch is tried.
+#[derive(Clone, Copy)]
+struct Attempt {
+    poison: Poison,
+    first_events: FirstEvents,
+}
+
 /// Applies a batch to the tables in the pool's `search_path`.
 ///
 /// # Errors
@@ -72,12 +82,14 @@ pub async fn apply_batch(
     store: &EventStore,
     batch: &Batch,
 ) -> Result<(), ProjectError> {
-    let mut poison = Poison::Refuse;
+    let mut attempt = Attempt { poison: Poison::Refuse, first_events: FirstEvents::OfNewStreams };
     loop {
-        match try_batch(projection, read, store, batch, poison).await {
-            Err(error) if error.is_poison() && poison == Poison::Refuse => poison = Poison::Park,
+        match try_batch(projection, read, store, batch, attempt).await {
+            Err(error) if error.is_poison() && attempt.poison == Poison::Refuse => {
+                attempt.poison = Poison::Park;
+            }
             // What the other one has committed is seen now; so this ends with the last stream that was new.
-            Err(ProjectError::Overtaken) => {}
+            Err(ProjectError::Overtaken) => attempt.first_events = FirstEvents::Unknown,
             result => return result,
         }
     }
@@ -88,11 +100,11 @@ async fn try_batch(
     read: &PgPool,
     store: &EventStore,
     batch: &Batch,
-    poison: Poison,
+    attempt: Attempt,
 ) -> Result<(), ProjectError> {
     let mut tx = read.begin_with(BEGIN).await.map_err(ProjectError::Read)?;
     lock_projection_in_tx(projection, &mut tx, batch).await.map_err(ProjectError::Read)?;
-    apply_events_in_tx(&mut tx, projection, store, &batch.events, poison).await?;
+    apply_events_in_tx(&mut tx, projection, store, &batch.events, attempt).await?;
     if let Some(checkpoint) = batch.checkpoint {
         sqlx::query("update projections set position = greatest(position, $2) where name = $1")
             .bind(projection.name())
@@ -112,7 +124,8 @@ pub(crate) async fn apply_or_park_in_tx(
     store: &EventStore,
     events: &[LoggedEvent],
 ) -> Result<(), ProjectError> {
-    apply_events_in_tx(tx, projection, store, events, Poison::Park).await
+    let attempt = Attempt { poison: Poison::Park, first_events: FirstEvents::Unknown };
+    apply_events_in_tx(tx, projection, store, events, attempt).await
 }
 
 async fn apply_events_in_tx(
@@ -120,16 +133,16 @@ async fn apply_events_in_tx(
     projection: &dyn Projection,
     store: &EventStore,
     events: &[LoggedEvent],
-    poison: Poison,
+    attempt: Attempt,
 ) -> Result<(), ProjectError> {
-    let streams = Streams::lock_in_tx(projection, tx, events).await;
+    let streams = Streams::lock_in_tx(projection, tx, events, attempt.first_events).await;
     let mut streams = streams.map_err(ProjectError::Read)?;
     let due = Due::of(store, &mut streams, events).await?;
     streams.move_on_in_tx(projection, tx).await?;
     for LoggedEvent { global_position, event } in &due.parked {
         park_in_tx(projection, tx, event, *global_position, BEHIND_ANOTHER).await?;
     }
-    if poison == Poison::Park {
+    if attempt.poison == Poison::Park {
         apply_one_by_one_in_tx(projection, tx, &mut streams, &due).await?;
     } else if !due.events.is_empty() {
         projection.apply_in_tx(tx, &due.events).await.map_err(ProjectError::Apply)?;

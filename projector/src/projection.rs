@@ -85,7 +85,7 @@ impl ApplyError {
 pub struct AppliedSql {
     /// Reads and locks the rows of some streams.
     pub(crate) lock: &'static str,
-    /// Makes the rows of new streams, unless somebody else has.
+    /// Makes the rows of new streams; fails if somebody else has.
     pub(crate) begin: &'static str,
     /// Writes the rows of streams that have some.
     pub(crate) put: &'static str,
@@ -108,8 +108,7 @@ macro_rules! applied_sql {
                 "insert into ",
                 $table,
                 " (stream_type, stream_id, sequence)
-                 select * from unnest($1::text[], $2::text[], $3::bigint[])
-                 on conflict do nothing"
+                 select * from unnest($1::text[], $2::text[], $3::bigint[])"
             ),
             put: concat!(
                 "insert into ",

@@ -2,14 +2,24 @@
 //!
 //! The rows of streams that were applied before are locked, in one order, so that two instances never apply the same
 //! stream at the same time. A stream that is new has no row to lock: its row is made with the place that the batch leads
-//! to, and whoever comes second with the same one finds out and begins again.
+//! to, and whoever comes second with the same one finds out and begins again. A stream whose first event is in the batch
+//! is taken for new, until that turns out to be wrong.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use event_store::{StreamId, event_log::LoggedEvent};
 use sqlx::PgConnection;
 
 use crate::{ProjectError, Projection};
+
+/// What a first event of a stream says of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FirstEvents {
+    /// It has not been applied before: there is no row to look for.
+    OfNewStreams,
+    /// Nothing: it may have come before.
+    Unknown,
+}
 
 pub(crate) struct Streams {
     /// As the rows say that were there.
@@ -27,12 +37,23 @@ impl Streams {
         projection: &dyn Projection,
         tx: &mut PgConnection,
         events: &[LoggedEvent],
+        first_events: FirstEvents,
     ) -> Result<Self, sqlx::Error> {
         let streams: BTreeSet<&StreamId> = events.iter().map(|logged| &logged.event.stream).collect();
-        let types: Vec<&str> = streams.iter().map(|stream| stream.kind.as_str()).collect();
-        let ids: Vec<&str> = streams.iter().map(|stream| stream.id.as_str()).collect();
-        let before: Vec<(String, String, i64)> =
-            sqlx::query_as(projection.applied().lock).bind(&types).bind(&ids).fetch_all(&mut *tx).await?;
+        let new: HashSet<&StreamId> = match first_events {
+            FirstEvents::OfNewStreams => {
+                let first = events.iter().filter(|logged| logged.event.sequence == 1);
+                first.map(|logged| &logged.event.stream).collect()
+            }
+            FirstEvents::Unknown => HashSet::new(),
+        };
+        let (types, ids) = columns(streams.iter().copied().filter(|stream| !new.contains(stream)));
+        let mut before: Vec<(String, String, i64)> = Vec::new();
+        if !types.is_empty() {
+            let lock = sqlx::query_as(projection.applied().lock);
+            before = lock.bind(&types).bind(&ids).fetch_all(&mut *tx).await?;
+        }
+        let (types, ids) = columns(streams.into_iter());
         let parked: Vec<(String, String, i64)> = sqlx::query_as(
             "select aggregate_type, aggregate_id, max(sequence)
              from parked join unnest($2::text[], $3::text[]) as stream (type, id)
@@ -87,12 +108,13 @@ impl Streams {
         let places = || self.after.iter().map(|(stream, sequence)| (stream, *sequence));
         let (known, new): (Vec<_>, Vec<_>) =
             places().partition(|(stream, _)| self.before.contains_key(stream));
-        let begun = write_in_tx(projection.applied().begin, tx, &new).await.map_err(ProjectError::Read)?;
-        if begun < new.len() as u64 {
-            return Err(ProjectError::Overtaken);
+        match write_in_tx(projection.applied().begin, tx, &new).await {
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                return Err(ProjectError::Overtaken);
+            }
+            begun => begun.map_err(ProjectError::Read)?,
         }
-        write_in_tx(projection.applied().put, tx, &known).await.map_err(ProjectError::Read)?;
-        Ok(())
+        write_in_tx(projection.applied().put, tx, &known).await.map_err(ProjectError::Read)
     }
 
     /// Writes how far the streams that this batch parks have come.
@@ -103,23 +125,25 @@ impl Streams {
     ) -> Result<(), sqlx::Error> {
         let applied: Vec<_> =
             self.newly_parked.iter().map(|(stream, sequence)| (stream, sequence - 1)).collect();
-        write_in_tx(projection.applied().put, tx, &applied).await?;
-        Ok(())
+        write_in_tx(projection.applied().put, tx, &applied).await
     }
 }
 
-/// The number of rows that were written.
+/// Types and ids.
+fn columns<'a>(streams: impl Iterator<Item = &'a StreamId>) -> (Vec<&'a str>, Vec<&'a str>) {
+    streams.map(|stream| (stream.kind.as_str(), stream.id.as_str())).unzip()
+}
+
 async fn write_in_tx(
     sql: &'static str,
     tx: &mut PgConnection,
     places: &[(&StreamId, i64)],
-) -> Result<u64, sqlx::Error> {
+) -> Result<(), sqlx::Error> {
     if places.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
-    let types: Vec<&str> = places.iter().map(|(stream, _)| stream.kind.as_str()).collect();
-    let ids: Vec<&str> = places.iter().map(|(stream, _)| stream.id.as_str()).collect();
+    let (types, ids) = columns(places.iter().map(|(stream, _)| *stream));
     let sequences: Vec<i64> = places.iter().map(|(_, sequence)| *sequence).collect();
-    let written = sqlx::query(sql).bind(&types).bind(&ids).bind(&sequences).execute(tx).await?;
-    Ok(written.rows_affected())
+    sqlx::query(sql).bind(&types).bind(&ids).bind(&sequences).execute(tx).await?;
+    Ok(())
 }

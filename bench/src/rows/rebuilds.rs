@@ -104,7 +104,9 @@ async fn fill(run: &Run) -> Result<u64> {
         }
         tokio::time::sleep(POLL).await;
     }
-    sqlx::raw_sql("vacuum analyze events; vacuum analyze event_log").execute(&mut connection).await?;
+    for table in ["vacuum analyze events", "vacuum analyze event_log"] {
+        sqlx::query(table).execute(&mut connection).await?;
+    }
     connection.close().await?;
     for process in command_api.into_iter().chain([relay]) {
         process.stop().await;

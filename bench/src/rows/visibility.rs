@@ -60,6 +60,8 @@ pub(crate) fn r6() -> Row {
         others: vec![
             Figure::new("p50 from commit to visible", Unit::Milliseconds),
             Figure::new("the longest", Unit::Milliseconds),
+            Figure::new("p50 from commit to the place in the event log", Unit::Milliseconds),
+            Figure::new("p99 from commit to the place in the event log", Unit::Milliseconds),
             Figure::new("p99 of a one-row commit", Unit::Milliseconds),
             Figure::new("p99 of a Kafka round trip", Unit::Milliseconds),
             Figure::new(format!("peak with all of them, closed loop, {CLIENTS} clients"), Unit::PerSecond),
@@ -97,6 +99,7 @@ pub(crate) async fn measure_r6(run: &Run, row: &mut Row, _: bool) -> Result<()> 
     let at_half = load("R6 half", half).await?;
     catch_up(&servers).await?;
     let [p50, p99, longest] = until_visible(&servers, since).await?;
+    let [p50_logged, p99_logged] = until_logged(&servers, since).await?;
     for process in followers.into_iter().chain(command_api) {
         process.stop().await;
     }
@@ -104,7 +107,8 @@ pub(crate) async fn measure_r6(run: &Run, row: &mut Row, _: bool) -> Result<()> 
     row.ours.rounds.push(p99);
     row.theirs.rounds.push(commit + round_trip);
     let behind = behind.as_secs_f64() * 1e3;
-    let others = [p50, longest, commit, round_trip, peak.rate(), at_half.rate(), behind];
+    let others =
+        [p50, longest, p50_logged, p99_logged, commit, round_trip, peak.rate(), at_half.rate(), behind];
     for (figure, value) in row.others.iter_mut().zip(others) {
         figure.rounds.push(value);
     }
@@ -200,6 +204,25 @@ async fn until_visible(servers: &Servers, since: DateTime<Utc>) -> Result<[f64; 
     .await?;
     match taken[..] {
         [p50, p99, longest] => Ok([p50, p99, longest]),
+        _ => bail!("no booking was made"),
+    }
+}
+
+/// p50 and p99, in milliseconds, of the bookings since then: how much of it is the relay's numbering.
+async fn until_logged(servers: &Servers, since: DateTime<Utc>) -> Result<[f64; 2]> {
+    let mut connection = PgConnection::connect(&servers.url(DATABASE)).await?;
+    let taken: Vec<f64> = sqlx::query_scalar(
+        "select percentile_cont(array[0.5, 0.99]) within group (order by extract(epoch from
+                    pg_xact_commit_timestamp(entry.xmin) - pg_xact_commit_timestamp(event.xmin)) * 1000)
+         from events event
+         join event_log entry using (aggregate_type, aggregate_id, sequence)
+         where event.aggregate_type = 'booking' and event.recorded_at > $1",
+    )
+    .bind(since)
+    .fetch_one(&mut connection)
+    .await?;
+    match taken[..] {
+        [p50, p99] => Ok([p50, p99]),
         _ => bail!("no booking was made"),
     }
 }

@@ -89,13 +89,11 @@ impl Telling {
 /// As the bar says it.
 fn line(Progress { position, head }: Progress, done: i64, took: Duration) -> String {
     let per_second = done as f64 / took.as_secs_f64().max(f64::EPSILON);
-    let left = (head - position) as f64 / per_second.max(f64::EPSILON);
-    let left = Duration::try_from_secs_f64(left).map_or_else(|_| "long".to_owned(), whole_seconds);
+    let left = match done {
+        ..=0 => "unknown time".to_owned(),
+        1.. => format!("{:.0} s", ((head - position) as f64 / per_second).floor()),
+    };
     format!("{position}/{head} events, {per_second:.0}/s, {left} left")
-}
-
-fn whole_seconds(time: Duration) -> String {
-    format!("{} s", time.as_secs())
 }
 
 #[cfg(test)]
@@ -106,6 +104,6 @@ mod tests {
     fn a_line_counts_only_what_this_run_has_done() {
         let at = Progress { position: 6_000, head: 10_000 };
         assert_eq!(line(at, 1_000, Duration::from_secs(2)), "6000/10000 events, 500/s, 8 s left");
-        assert_eq!(line(at, 0, Duration::from_secs(2)), "6000/10000 events, 0/s, long left");
+        assert_eq!(line(at, 0, Duration::from_secs(2)), "6000/10000 events, 0/s, unknown time left");
     }
 }

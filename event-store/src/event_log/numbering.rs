@@ -46,10 +46,22 @@ pub enum NumberingError {
     Database(#[from] sqlx::Error),
 }
 
-/// What a pointer of the outbox leads to.
+/// Pointers of the outbox, and what they lead to, on their way into the event log.
+#[derive(Debug)]
+pub struct Claim(Vec<Claimed>);
+
+#[derive(Debug)]
 struct Claimed {
     position: i64,
     event: StoredEvent,
+}
+
+impl Claim {
+    /// The pointers, by their positions in the outbox.
+    #[must_use]
+    pub fn positions(&self) -> Vec<i64> {
+        self.0.iter().map(|claimed| claimed.position).collect()
+    }
 }
 
 impl EventStore {
@@ -63,7 +75,44 @@ impl EventStore {
         lease: Duration,
         limit: i64,
     ) -> Result<Numbered, NumberingError> {
-        let claimed = self.claim_outbox(limit).await?;
+        let claim = self.claim_outbox(limit, &[]).await?;
+        self.number(epoch, lease, claim).await
+    }
+
+    /// Reads the oldest `limit` pointers but those that are being numbered: a set, not what follows a cursor. One of a
+    /// stream comes with all earlier ones of it that are not being numbered, so numbering them next keeps its order.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn claim_outbox(&self, limit: i64, but: &[i64]) -> Result<Claim, sqlx::Error> {
+        let rows = sqlx::query(concat!(
+            "select o.position as outbox_position, ",
+            event_columns!(),
+            "
+             from (select * from outbox where position <> all($2) order by position limit $1) o
+             join events using (aggregate_type, aggregate_id, sequence)
+             order by o.position"
+        ))
+        .bind(limit)
+        .bind(but)
+        .fetch_all(self.pool())
+        .await?;
+        let claimed = |row| {
+            Ok(Claimed { position: Row::try_get(row, "outbox_position")?, event: event_from_row(row)? })
+        };
+        rows.iter().map(claimed).collect::<Result<_, _>>().map(Claim)
+    }
+
+    /// Gives what was claimed its places in the event log; without any it only keeps the lead.
+    ///
+    /// # Errors
+    /// See [`NumberingError`]. Unless the database failed, nothing was numbered.
+    pub async fn number(
+        &self,
+        epoch: Epoch,
+        lease: Duration,
+        Claim(claimed): Claim,
+    ) -> Result<Numbered, NumberingError> {
         let mut head = self.head().await?;
         if claimed.is_empty() {
             let leads = self.renew_lead(epoch, lease).await?;
@@ -88,25 +137,6 @@ impl EventStore {
             event: claimed.event,
         };
         Ok(Numbered { events: places.zip(claimed).map(logged).collect(), head })
-    }
-
-    /// Every pointer that can be seen counts, lowest first: a set, not what follows a cursor.
-    async fn claim_outbox(&self, limit: i64) -> Result<Vec<Claimed>, sqlx::Error> {
-        let rows = sqlx::query(concat!(
-            "select o.position as outbox_position, ",
-            event_columns!(),
-            "
-             from (select * from outbox order by position limit $1) o
-             join events using (aggregate_type, aggregate_id, sequence)
-             order by o.position"
-        ))
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?;
-        let claimed = |row| {
-            Ok(Claimed { position: Row::try_get(row, "outbox_position")?, event: event_from_row(row)? })
-        };
-        rows.iter().map(claimed).collect()
     }
 
     /// Each stream must go on where the log left it.

@@ -2,7 +2,7 @@
 
 use event_store::{
     Wakeup,
-    event_log::{Epoch, NumberingError},
+    event_log::{Claim, Epoch, Numbered, NumberingError},
 };
 
 use super::{
@@ -14,17 +14,18 @@ impl Relay {
     /// Returns when the lead is lost. What it has numbered it hands on, to be published without being read again.
     pub(super) async fn number(self, epoch: Epoch, hand_on: HandOn) {
         let mut wakeup = Wakeup::on_outbox(self.store.pool().clone());
+        let mut ahead = None;
         loop {
-            match self.store.number_outbox(epoch, LEASE, NUMBER_BATCH).await {
-                Ok(numbered) => {
+            match self.number_batch(epoch, ahead.take()).await {
+                Ok((numbered, next)) => {
                     self.is_well();
-                    let is_full = numbered.events.len() as i64 == NUMBER_BATCH;
                     if !numbered.events.is_empty() {
                         metrics::numbered(numbered.events.len());
                         self.log_waker.wake();
                         hand_on.give(numbered.events, numbered.head.global_position);
                     }
-                    if !is_full {
+                    ahead = next;
+                    if ahead.is_none() {
                         wakeup.wait(IDLE_POLL).await;
                     }
                 }
@@ -35,5 +36,27 @@ impl Relay {
                 }
             }
         }
+    }
+
+    /// Numbers what was claimed ahead, or claims first. While a full batch is numbered, the next one is claimed; it is
+    /// good only if this one gets its places.
+    async fn number_batch(
+        &self,
+        epoch: Epoch,
+        ahead: Option<Claim>,
+    ) -> Result<(Numbered, Option<Claim>), NumberingError> {
+        let claim = match ahead {
+            Some(claim) => claim,
+            None => self.store.claim_outbox(NUMBER_BATCH, &[]).await?,
+        };
+        let positions = claim.positions();
+        if (positions.len() as i64) < NUMBER_BATCH {
+            return Ok((self.store.number(epoch, LEASE, claim).await?, None));
+        }
+        let (numbered, next) = tokio::join!(
+            self.store.number(epoch, LEASE, claim),
+            self.store.claim_outbox(NUMBER_BATCH, &positions)
+        );
+        Ok((numbered?, Some(next?)))
     }
 }

@@ -48,7 +48,9 @@ impl Projection for Bookings {
         for event in events {
             rows.fold(event.decode()?, event.sequence);
         }
-        write_whole_in_tx(tx, &rows.whole).await?;
+        let (new, known): (Vec<_>, Vec<_>) = rows.whole.iter().partition(|(_, row)| row.is_new);
+        write_whole_in_tx(tx, INSERT, &new).await?;
+        write_whole_in_tx(tx, UPSERT, &known).await?;
         write_changes_in_tx(tx, &rows.changes).await?;
         Ok(())
     }
@@ -73,6 +75,8 @@ struct Row {
     held_until: Option<DateTime<Utc>>,
     at: DateTime<Utc>,
     version: i64,
+    /// Whether the table has nothing of it, so that there is nothing to look for.
+    is_new: bool,
 }
 
 struct Change {
@@ -97,13 +101,17 @@ impl Rows {
             } => {
                 let status = BookingStatus::Held;
                 let held_until = Some(held_until);
-                let row = Row { event_id, user_id, status, tickets, seats, total, held_until, at, version };
+                let is_new = version == 1;
+                let row =
+                    Row { event_id, user_id, status, tickets, seats, total, held_until, at, version, is_new };
                 self.put(booking_id, row);
             }
             BookingEvent::BookingConfirmed { booking_id, event_id, user_id, tickets, seats, total, at } => {
                 let status = BookingStatus::Confirmed;
                 let held_until = None;
-                let row = Row { event_id, user_id, status, tickets, seats, total, held_until, at, version };
+                let is_new = version == 1;
+                let row =
+                    Row { event_id, user_id, status, tickets, seats, total, held_until, at, version, is_new };
                 self.put(booking_id, row);
             }
             BookingEvent::BookingExtended { booking_id, held_until, .. } => {
@@ -125,6 +133,7 @@ impl Rows {
     fn put(&mut self, id: BookingId, mut row: Row) {
         if let Some(before) = self.whole.get(&id) {
             row.at = before.at;
+            row.is_new = before.is_new;
         }
         self.changes.remove(&id);
         self.whole.insert(id, row);
@@ -142,39 +151,54 @@ impl Rows {
     }
 }
 
-async fn write_whole_in_tx(tx: &mut PgConnection, rows: &BTreeMap<BookingId, Row>) -> Result<(), ApplyError> {
+macro_rules! insert_sql {
+    ($on_conflict:literal) => {
+        concat!(
+            "insert into bookings (id, event_id, user_id, status, tickets, seats, amount, currency, held_until,
+                                   created_at, version)
+             select id, event_id, user_id, status, tickets::jsonb, seats::uuid[], amount, currency, held_until,
+                    created_at, version
+             from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+                         $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bigint[])
+                  as row (id, event_id, user_id, status, tickets, seats, amount, currency, held_until, created_at,
+                          version)
+             ",
+            $on_conflict
+        )
+    };
+}
+
+const INSERT: &str = insert_sql!("");
+const UPSERT: &str = insert_sql!(
+    "on conflict (id) do update
+     set status = excluded.status, tickets = excluded.tickets, seats = excluded.seats, amount = excluded.amount,
+         currency = excluded.currency, held_until = excluded.held_until, version = excluded.version"
+);
+
+async fn write_whole_in_tx(
+    tx: &mut PgConnection,
+    sql: &'static str,
+    rows: &[(&BookingId, &Row)],
+) -> Result<(), ApplyError> {
     if rows.is_empty() {
         return Ok(());
     }
-    let tickets = rows.values().map(|row| serde_json::to_string(&row.tickets));
+    let tickets = rows.iter().map(|(_, row)| serde_json::to_string(&row.tickets));
     let tickets: Vec<String> = tickets.collect::<Result<_, _>>()?;
-    sqlx::query(
-        "insert into bookings (id, event_id, user_id, status, tickets, seats, amount, currency, held_until,
-                               created_at, version)
-         select id, event_id, user_id, status, tickets::jsonb, seats::uuid[], amount, currency, held_until,
-                created_at, version
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-                     $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bigint[])
-              as row (id, event_id, user_id, status, tickets, seats, amount, currency, held_until, created_at,
-                      version)
-         on conflict (id) do update
-         set status = excluded.status, tickets = excluded.tickets, seats = excluded.seats,
-             amount = excluded.amount, currency = excluded.currency, held_until = excluded.held_until,
-             version = excluded.version",
-    )
-    .bind(column(rows.keys(), |id| id.uuid()))
-    .bind(column(rows.values(), |row| row.event_id.uuid()))
-    .bind(column(rows.values(), |row| row.user_id.uuid()))
-    .bind(column(rows.values(), |row| row.status.name()))
-    .bind(tickets)
-    .bind(column(rows.values(), |row| array(&row.seats)))
-    .bind(column(rows.values(), |row| row.total.amount))
-    .bind(column(rows.values(), |row| row.total.currency.code()))
-    .bind(column(rows.values(), |row| row.held_until))
-    .bind(column(rows.values(), |row| row.at))
-    .bind(column(rows.values(), |row| row.version))
-    .execute(tx)
-    .await?;
+    sqlx::query(sql)
+        .bind(column(rows, |(id, _)| id.uuid()))
+        .bind(column(rows, |(_, row)| row.event_id.uuid()))
+        .bind(column(rows, |(_, row)| row.user_id.uuid()))
+        .bind(column(rows, |(_, row)| row.status.name()))
+        .bind(tickets)
+        .bind(column(rows, |(_, row)| array(&row.seats)))
+        .bind(column(rows, |(_, row)| row.total.amount))
+        .bind(column(rows, |(_, row)| row.total.currency.code()))
+        .bind(column(rows, |(_, row)| row.held_until))
+        .bind(column(rows, |(_, row)| row.at))
+        .bind(column(rows, |(_, row)| row.version))
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
