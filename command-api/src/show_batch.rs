@@ -15,7 +15,9 @@ use domain::{
     booking::BookingError,
     show::{CreatedShow, Part, Show, ShowError, ShowEvent, ShowStatus},
 };
-use event_store::{Append, AppendError, EventStore, NewEvent, StreamAppend, StreamId, StreamPosition};
+use event_store::{
+    Append, AppendError, EventStore, NewEvent, PlantedBug, StreamAppend, StreamId, StreamPosition,
+};
 
 use crate::{
     answers,
@@ -156,7 +158,8 @@ impl ShowWriter {
             let decisions = self.decide_at(batch, now).await?;
             // What the show agrees to, the append checks. What it refuses, or thinks is done, nobody would.
             let all_agreed = decisions.iter().all(|d| d.as_ref().is_ok_and(|d| !d.of_show.is_empty()));
-            decided = all_agreed.then_some((now, decisions));
+            let is_enough = all_agreed || PlantedBug::NoTailRead.is_planted();
+            decided = is_enough.then_some((now, decisions));
         }
         let (now, decisions) = match decided {
             Some(decided) => decided,

@@ -13,6 +13,8 @@ mod ids;
 mod money;
 pub mod notification;
 mod personal;
+#[cfg(feature = "planted-bugs")]
+mod planted_bugs;
 pub mod show;
 mod text;
 pub mod user;

@@ -9,7 +9,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use crate::{Append, AppendError, CommandId, NewEvent, NewReceipt, StreamAppend, StreamId};
+use crate::{Append, AppendError, CommandId, NewEvent, NewReceipt, PlantedBug, StreamAppend, StreamId};
 
 /// The function's codes for what it refuses.
 const REPEATED: &str = "BX001";
@@ -92,6 +92,24 @@ impl<'a> Rows<'a> {
     }
 }
 
+#[cfg(feature = "planted-bugs")]
+impl Rows<'_> {
+    /// What [`PlantedBug::AppendInTwo`] makes of it: bookings later than their shows, or never.
+    pub(crate) async fn append_in_two(
+        mut self,
+        pool: &sqlx::PgPool,
+        accounts: &[Uuid],
+    ) -> Result<(), AppendError> {
+        const ONE_OF: u128 = 100;
+        let bookings = self.events.extract_if(.., |event| event.stream.kind == "booking").collect();
+        self.append(pool, accounts).await?;
+        if Uuid::new_v4().as_u128().is_multiple_of(ONE_OF) {
+            std::process::abort();
+        }
+        Rows { events: bookings, receipts: vec![] }.append(pool, &[]).await
+    }
+}
+
 impl<'a> EventRow<'a> {
     fn of(append: &'a StreamAppend) -> impl Iterator<Item = Self> {
         (append.expected_sequence + 1..).zip(&append.events).map(|(sequence, new)| Self {
@@ -105,7 +123,7 @@ impl<'a> EventRow<'a> {
 
 impl<'a> ReceiptRow<'a> {
     fn of(append: &'a Append) -> Option<Self> {
-        let new = append.receipt.as_ref()?;
+        let new = append.receipt.as_ref().filter(|_| !PlantedBug::NoReceipts.is_planted())?;
         let outcome = serde_json::to_string(&append.outcome()).expect("positions are plain data");
         Some(Self { new, outcome })
     }

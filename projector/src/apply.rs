@@ -7,7 +7,7 @@
 //! An event that cannot be applied is parked with its later siblings; other streams go on. Which one it is only shows
 //! when they are applied one by one, so that is done when a batch has failed, and never otherwise.
 
-use event_store::{EventStore, StoredEvent, StreamId, event_log::LoggedEvent};
+use event_store::{EventStore, PlantedBug, StoredEvent, StreamId, event_log::LoggedEvent};
 use feed::Batch;
 use sqlx::{Acquire, PgConnection, PgPool};
 
@@ -187,6 +187,9 @@ impl Due {
             let (stream, sequence) = (&came.event.stream, came.event.sequence);
             let from = streams.next(stream);
             if sequence < from {
+                if PlantedBug::AppliedCheckOff.is_planted() {
+                    due.push(came.clone(), streams.is_parked(stream));
+                }
                 continue;
             }
             let is_parked = streams.is_parked(stream);

@@ -2,7 +2,7 @@
 //!
 //! A small shell reads a pipe that only the test process can write to. The kernel closes that pipe with the test
 //! process, even after `kill -9`; the shell sees the end of its input, ends the child that it was told of last
-//! and removes the directory.
+//! and removes the directory, what is mounted on its `data` too.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ if [ -n "$pid" ]; then
     while [ "$tries" -gt 0 ] && kill -0 "$pid"; do sleep 0.1; tries=$((tries - 1)); done
     [ "$tries" -gt 0 ] || kill -s KILL "$pid"
 fi
+umount -l "$1/data"
 rm -rf -- "$1"
 "#;
 

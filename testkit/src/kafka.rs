@@ -164,6 +164,16 @@ impl KafkaServer {
         self.process().resume();
     }
 
+    /// Where it keeps its records: a folder `<topic>-<partition>` each.
+    ///
+    /// # Panics
+    ///
+    /// When the broker is not our own.
+    pub fn data_dir(&self) -> PathBuf {
+        let process = self.process.as_ref().expect("only a broker of our own keeps its records here");
+        data_dir(process.dir())
+    }
+
     /// The broker's log so far; empty for a broker that is not our own.
     pub fn log(&self) -> String {
         self.process.as_ref().map(Process::output).unwrap_or_default()
@@ -230,7 +240,7 @@ fn serves_clients(port: u16) -> io::Result<bool> {
 
 fn write_properties(scratch: &Path, port: u16) {
     let controller_port = free_port();
-    let data = scratch.join("data");
+    let data = data_dir(scratch);
     let properties = format!(
         "process.roles=broker,controller
 node.id=1
@@ -256,6 +266,10 @@ broker.session.timeout.ms=3000
         data = data.display()
     );
     fs::write(properties_file(scratch), properties).expect("the scratch directory takes a file");
+}
+
+fn data_dir(scratch: &Path) -> PathBuf {
+    scratch.join("data")
 }
 
 fn properties_file(scratch: &Path) -> PathBuf {

@@ -20,6 +20,7 @@ pub mod kafka;
 mod port;
 pub mod postgres;
 pub mod process;
+mod small_disk;
 
 pub use eventually::eventually;
 pub use port::free_port;

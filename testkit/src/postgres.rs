@@ -3,7 +3,7 @@
 //! It is as durable as a real one (`fsync` stays on), because what Boxoffice promises rests on that.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use tokio::time::sleep;
 use crate::free_port;
 use crate::guardian::Guardian;
 use crate::process::{Process, describe};
+pub use crate::small_disk::SmallDisk;
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
@@ -78,8 +79,26 @@ impl PostgresServer {
     ///
     /// When there are no server binaries, or with the end of the server's log when it does not start.
     pub async fn start_own() -> Self {
-        let installation = Installation::find();
+        Self::start_guarded(Guardian::new("postgres", Signal::SIGQUIT)).await
+    }
+
+    /// The same on a disk of its own, so many mebibytes in memory, that can be made full: see [`SmallDisk`].
+    ///
+    /// # Errors
+    ///
+    /// When no disk can be mounted: that takes root, and a machine that lets root do it.
+    ///
+    /// # Panics
+    ///
+    /// Like [`start_own`](Self::start_own).
+    pub async fn start_on_small_disk(mebibytes: u64) -> io::Result<(Self, SmallDisk)> {
         let guardian = Guardian::new("postgres", Signal::SIGQUIT);
+        let disk = SmallDisk::mount(&data_dir(guardian.dir()), mebibytes)?;
+        Ok((Self::start_guarded(guardian).await, disk))
+    }
+
+    async fn start_guarded(guardian: Guardian) -> Self {
+        let installation = Installation::find();
         installation.make_cluster(guardian.dir());
         let mut port = free_port();
         let mut server = installation.server(guardian.dir(), port);
@@ -89,7 +108,7 @@ impl PostgresServer {
             match await_version(&mut process, port).await {
                 Ok(version) => {
                     // Not `eprintln!`, which the test runner keeps to itself.
-                    let _ = writeln!(std::io::stderr(), "PostgreSQL {version}");
+                    let _ = writeln!(io::stderr(), "PostgreSQL {version}");
                     return Self { installation, process, port, version };
                 }
                 Err(failure) if ports_left == 1 => panic!("PostgreSQL does not start: {failure}"),
@@ -147,6 +166,26 @@ impl PostgresServer {
         if let Err(failure) = await_version(&mut self.process, self.port).await {
             panic!("PostgreSQL does not start again: {failure}");
         }
+    }
+
+    /// Freezes it with all its backends (SIGSTOP): connections stay, nobody gets an answer.
+    pub fn pause(&mut self) {
+        self.process.pause_family();
+    }
+
+    /// Lets it go on after [`pause`](Self::pause).
+    pub fn resume(&mut self) {
+        self.process.resume_family();
+    }
+
+    /// Whether it runs; a full disk may have ended it.
+    pub fn is_running(&mut self) -> bool {
+        self.process.exit_status().is_none()
+    }
+
+    /// Where its data is.
+    pub fn data_dir(&self) -> PathBuf {
+        data_dir(self.process.dir())
     }
 
     /// The server's log so far.
@@ -220,8 +259,11 @@ impl Installation {
 
     fn make_cluster(&self, scratch: &Path) {
         if let Some(user) = &self.user {
-            chown(scratch, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-                .expect("root can give files away");
+            let owned = [scratch.to_owned(), data_dir(scratch)].into_iter().filter(|dir| dir.exists());
+            for dir in owned {
+                chown(dir, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+                    .expect("root can give files away");
+            }
         }
         // Only making the cluster goes unsynced: a machine that crashes now has no tests running any more.
         let done = self

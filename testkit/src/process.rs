@@ -49,8 +49,12 @@ impl Process {
         Self { name, guardian, child, status: None }
     }
 
-    /// Starts `command` in place of the child that has ended; its output continues the same file.
-    pub(crate) fn respawn(&mut self, command: &mut Command) {
+    /// Starts `command` in place of the child, which is killed if it still runs; its output continues the same file.
+    ///
+    /// # Panics
+    ///
+    /// When the binary cannot be started.
+    pub fn respawn(&mut self, command: &mut Command) {
         self.kill_hard();
         self.child = start(command, &mut self.guardian);
         self.status = None;
@@ -161,6 +165,30 @@ impl Process {
         self.signal_if_running(Signal::SIGCONT);
     }
 
+    /// Freezes it with all its children.
+    pub(crate) fn pause_family(&mut self) {
+        if self.exit_status().is_none() {
+            // A stopped parent starts no further children while we look for them.
+            self.signal(Signal::SIGSTOP);
+            self.signal_children(Signal::SIGSTOP);
+        }
+    }
+
+    /// Lets all of them go on after [`pause_family`](Self::pause_family).
+    pub(crate) fn resume_family(&mut self) {
+        if self.exit_status().is_none() {
+            self.signal_children(Signal::SIGCONT);
+            self.signal(Signal::SIGCONT);
+        }
+    }
+
+    /// Only while this process is stopped: it reaps nobody then, so that no id can belong to a stranger.
+    fn signal_children(&self, signal: Signal) {
+        for child in self.children() {
+            kill(pid(child), signal).expect("a child of our child can be sent a signal");
+        }
+    }
+
     async fn end_with(&mut self, signal: Signal, deadline: Duration) -> ExitStatus {
         self.signal_if_running(signal);
         self.wait(deadline).await
@@ -185,10 +213,8 @@ impl Process {
         // A stopped parent starts no further children while we look for them.
         self.signal(Signal::SIGSTOP);
         let children = self.children();
-        for child in &children {
-            // One that has ended by itself meanwhile is a zombie that its stopped parent cannot reap.
-            kill(pid(*child), Signal::SIGKILL).expect("a child of our child can be sent a signal");
-        }
+        // One that has ended by itself meanwhile is a zombie that its stopped parent cannot reap.
+        self.signal_children(Signal::SIGKILL);
         self.kill_hard();
         for child in children {
             while is_alive(child) {

@@ -70,6 +70,42 @@ async fn postgres_keeps_what_was_committed_over_a_kill_and_a_restart() {
 }
 
 #[tokio::test]
+async fn a_paused_postgres_answers_nobody_until_it_goes_on() {
+    let mut server = PostgresServer::start_own().await;
+    let database = server.database("paused").await;
+    let mut connection = PgConnection::connect(database.url()).await.expect("the database accepts us");
+    server.pause();
+    let asked = sqlx::raw_sql("select 1").execute(&mut connection);
+    assert!(tokio::time::timeout(Duration::from_millis(500), asked).await.is_err(), "nobody answers");
+    server.resume();
+    PgConnection::connect(database.url()).await.expect("the database accepts us");
+    assert!(server.is_running());
+}
+
+/// Where no disk can be mounted, that is said.
+#[tokio::test]
+async fn a_small_disk_is_full_until_it_has_room_again() {
+    let (mut server, disk) = match PostgresServer::start_on_small_disk(512).await {
+        Ok(started) => started,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let database = server.database("full").await;
+    let mut connection = PgConnection::connect(database.url()).await.expect("the database accepts us");
+    disk.fill_up_to(64).expect("the disk can be made small");
+    let fill = "create table t as select repeat('x', 1000) as text from generate_series(1, 100000)";
+    assert!(sqlx::raw_sql(fill).execute(&mut connection).await.is_err(), "there is no room");
+    disk.make_room().expect("the disk can be made large");
+    if !server.is_running() {
+        server.restart().await;
+    }
+    let filled = eventually("there is room again", DEADLINE, || async {
+        let mut connection = PgConnection::connect(database.url()).await.ok()?;
+        sqlx::raw_sql(fill).execute(&mut connection).await.ok()
+    });
+    filled.await;
+}
+
+#[tokio::test]
 async fn kafka_answers_and_creates_no_topic_unasked() {
     let kafka = KafkaServer::shared().await;
     let producer: FutureProducer =

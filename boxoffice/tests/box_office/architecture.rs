@@ -10,9 +10,11 @@ use std::{
 use serde_json::Value;
 
 /// What each crate of the workspace may use of the workspace.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("bench", &["command-api", "domain", "event-store", "platform", "testkit"]),
     ("boxoffice", &["command-api", "event-store", "feed", "platform", "processes", "projector", "query-api"]),
+    // The checker must not be wrong where the product is.
+    ("chaos", &["testkit"]),
     ("command-api", &["contract", "domain", "event-store", "platform"]),
     ("contract", &[]),
     ("domain", &[]),
@@ -143,4 +145,24 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
             false => vec![(path.clone(), fs::read_to_string(&path).expect("a text"))],
         })
         .collect()
+}
+
+/// What cargo would build of a package, with the features that it would switch on.
+fn features_of(package: &str, edges: &str) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--package", package, "--edges", edges])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn only_test_builds_have_planted_bugs() {
+    assert!(features_of("chaos", "all,features").contains("planted-bugs"), "the tests of chaos need them");
+    for product in ["boxoffice", "bench", "chaos"] {
+        let features = features_of(product, "normal,build,features");
+        assert!(!features.contains("planted-bugs"), "{product} is built with them:\n{features}");
+    }
 }

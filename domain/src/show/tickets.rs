@@ -57,6 +57,8 @@ impl CreatedShow {
         let taken = Taken { booking_id, attendee_id, tickets, seats };
         let mut events: Vec<ShowEvent> =
             lapsing.0.into_values().map(|taken| ShowEvent::HoldExpired { taken, at }).collect();
+        #[cfg(feature = "planted-bugs")]
+        crate::planted_bugs::without_expiry(&mut events);
         events.push(if taken.total().is_free() {
             ShowEvent::TicketsSold { taken, at }
         } else {

@@ -10,6 +10,11 @@ use crate::EventStore;
 pub struct Epoch(pub(super) i64);
 
 impl Epoch {
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) const fn of_number(number: i64) -> Self {
+        Self(number)
+    }
+
     /// Counted from 1.
     #[must_use]
     pub const fn number(self) -> i64 {
@@ -41,6 +46,8 @@ impl EventStore {
     /// # Errors
     /// The database does not answer.
     pub async fn renew_lead(&self, epoch: Epoch, lease: Duration) -> Result<bool, sqlx::Error> {
+        #[cfg(feature = "planted-bugs")]
+        let epoch = crate::planted_bugs::unchecked(self, epoch).await?;
         let renewed = sqlx::query(
             "update relay_leader set lease_until = clock_timestamp() + make_interval(secs => $2) where epoch = $1",
         )
@@ -76,6 +83,8 @@ impl EventStore {
     /// # Errors
     /// The database does not answer.
     pub async fn set_published_position(&self, epoch: Epoch, position: i64) -> Result<bool, sqlx::Error> {
+        #[cfg(feature = "planted-bugs")]
+        let epoch = crate::planted_bugs::unchecked(self, epoch).await?;
         let moved = sqlx::query("update relay_leader set published_position = $2 where epoch = $1")
             .bind(epoch.0)
             .bind(position)

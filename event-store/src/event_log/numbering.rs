@@ -100,7 +100,10 @@ impl EventStore {
         let claimed = |row| {
             Ok(Claimed { position: Row::try_get(row, "outbox_position")?, event: event_from_row(row)? })
         };
-        rows.iter().map(claimed).collect::<Result<_, _>>().map(Claim)
+        let claimed = rows.iter().map(claimed).collect::<Result<_, sqlx::Error>>()?;
+        #[cfg(feature = "planted-bugs")]
+        let claimed = crate::planted_bugs::behind_the_cursor(claimed, |claimed: &Claimed| claimed.position);
+        Ok(Claim(claimed))
     }
 
     /// Gives what was claimed its places in the event log; without any it only keeps the lead.
@@ -113,6 +116,8 @@ impl EventStore {
         lease: Duration,
         Claim(claimed): Claim,
     ) -> Result<Numbered, NumberingError> {
+        #[cfg(feature = "planted-bugs")]
+        let epoch = crate::planted_bugs::unchecked(self, epoch).await?;
         let mut head = self.head().await?;
         if claimed.is_empty() {
             let leads = self.renew_lead(epoch, lease).await?;
@@ -131,6 +136,8 @@ impl EventStore {
             hashes.push(head.hash);
         }
         self.write_entries(epoch, lease, before, &claimed, &hashes).await?;
+        #[cfg(feature = "planted-bugs")]
+        crate::planted_bugs::delete_up_to_last(self, claimed.iter().map(|claimed| claimed.position)).await?;
         let places = (before + 1)..;
         let logged = |(global_position, claimed): (i64, Claimed)| LoggedEvent {
             global_position,
