@@ -24,8 +24,11 @@ use crate::{
 /// The prepared database, and the copy that is drained.
 const FILLED: &str = "backlog";
 const DATABASE: &str = "r5";
-/// How long bookings are made, and by how many: some 200,000 events on a small machine.
-const FILLING: Duration = Duration::from_secs(8);
+/// So many events at least: fewer are drained before Java has compiled the producer that they are compared with.
+const EVENTS: u64 = 200_000;
+const EVENTS_A_BOOKING: u64 = 2;
+/// How long bookings are made at a stretch, until there are enough, and by how many.
+const FILLING: Duration = Duration::from_secs(4);
 const CLIENTS: usize = 64;
 const ATTENDEES: usize = 5_000;
 const TOPIC: &str = "producer-performance";
@@ -96,8 +99,14 @@ impl Backlog {
             is_cold: false,
             command_apis: 1,
         };
-        let bookings = Bookings::starting_with(&run.stage.events, &attendees, 0);
-        run.note(trial.name, &trial.measure(&office, bookings).await?.summary);
+        let (mut accepted, mut first) = (0, 0);
+        while accepted * EVENTS_A_BOOKING < EVENTS {
+            let bookings = Bookings::starting_with(&run.stage.events, &attendees, first);
+            let summary = trial.measure(&office, bookings).await?.summary;
+            run.note(trial.name, &summary);
+            accepted += summary.accepted;
+            first += usize::try_from(summary.statuses.values().sum::<u64>())?;
+        }
         for process in office {
             process.stop().await;
         }
