@@ -10,7 +10,7 @@ use crate::source::{Batch, MAX_BATCH};
 /// How long to wait without a notification before looking all the same.
 const POLL: Duration = Duration::from_millis(500);
 /// Places of the event log that a rebuild reads at once. Its cost is by the batch, and nobody waits for an event.
-const REBUILD_BATCH: usize = 10_000;
+const REBUILD_BATCH: usize = 5_000;
 
 type Ahead = AbortOnDropHandle<Result<LogPage, sqlx::Error>>;
 

@@ -194,7 +194,7 @@ impl Rebuild<'_> {
         let mut tx = self.live.begin().await?;
         hold_up_in_tx(&mut tx, self.projection).await?;
         load.catch_up_at_once().await?;
-        if !tables.lock_live_in_tx(&mut tx).await? {
+        if !tables.is_seen_by_all(self.live).await? || !tables.lock_live_in_tx(&mut tx).await? {
             tx.rollback().await?;
             return Ok(false);
         }

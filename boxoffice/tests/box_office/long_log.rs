@@ -5,10 +5,10 @@ use testkit::eventually;
 
 use crate::harness::{BoxOffice, DEADLINE};
 
-/// A show with so many sales, in the log and in the read model `events`. Nobody else may sell it. A rebuild takes 10,000
+/// A show with so many sales, in the log and in the read model `events`. Nobody else may sell it. A rebuild takes 5,000
 /// at once.
 pub(crate) async fn sell_by_hand(office: &BoxOffice, pool: &PgPool, sales: i64) {
-    let (_, event) = office.event(20_000).await;
+    let (_, event) = office.event(30_000).await;
     let id = event.text("/id");
     let attendee = office.register("attendee").await;
     let booking = office.book(&attendee, &id).await;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Several times what a rebuild takes at once.
-const SALES: i64 = 12_000;
+const SALES: i64 = 22_000;
 const END_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Every row of `events`, as JSON text.

@@ -3,8 +3,9 @@
 //! The statements are put together from names that are constants of this crate or come from the catalogue of the read
 //! database; no input is among them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
 
 use crate::{Projection, migrate::READ_SCHEMA};
@@ -14,9 +15,11 @@ const MAX_CONNECTIONS: u32 = 4;
 /// How long the switch waits for one table: less than the server's `deadlock_timeout`, so that a reader who waits for
 /// another table of the same projection never loses.
 const LOCK_DEADLINE_MS: u32 = 100;
-/// How long the switch lets readers finish whose view of the database is older than the last batch: they have locked
-/// their tables by then, or are done.
-const OLD_VIEWS_PAUSE: Duration = Duration::from_millis(50);
+/// How long the switch lets readers finish whose view of the database is older than the last batch: in the new tables they
+/// would see less than in the live ones.
+const OLD_VIEWS_DEADLINE: Duration = Duration::from_secs(2);
+/// How often it looks whether they have. Before it looks first, too: a view may be there before the server tells of it.
+const OLD_VIEWS_POLL: Duration = Duration::from_millis(50);
 /// Says which code made the tables.
 const MADE_BY: &str = "made_by";
 /// Indexes that serve readers alone: they are made when the rows are in. A name that is not here costs only time.
@@ -234,9 +237,30 @@ impl Tables {
         .await
     }
 
+    /// Waits until every reader sees the last batch; false where one does not for longer. Such a reader may not have locked a
+    /// live table yet: it would wait for the switch, and then read the new one as it was before.
+    pub(super) async fn is_seen_by_all(&self, live: &PgPool) -> Result<bool, sqlx::Error> {
+        let now: DateTime<Utc> = sqlx::query_scalar("select clock_timestamp()").fetch_one(live).await?;
+        let deadline = Instant::now() + OLD_VIEWS_DEADLINE;
+        loop {
+            tokio::time::sleep(OLD_VIEWS_POLL).await;
+            let is_seen: bool = sqlx::query_scalar(
+                "select not exists (
+                     select from pg_stat_activity
+                     where datname = current_database() and backend_xmin is not null and xact_start < $1
+                 )",
+            )
+            .bind(now)
+            .fetch_one(live)
+            .await?;
+            if is_seen || Instant::now() > deadline {
+                return Ok(is_seen);
+            }
+        }
+    }
+
     /// Keeps readers and writers away from the live tables; false where somebody holds them for longer.
     pub(super) async fn lock_live_in_tx(&self, tx: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        tokio::time::sleep(OLD_VIEWS_PAUSE).await;
         let tables = self.projection.tables().iter().map(|table| format!("{READ_SCHEMA}.{table}"));
         let lock = format!(
             "set local lock_timeout = {LOCK_DEADLINE_MS};
