@@ -19,7 +19,10 @@ both_sources! {
         let path = format!("/api/v1/audit/streams/booking/{}", booking.text("/id"));
         let stream = eventually("both events are in the log", DEADLINE, || async {
             let answer = office.get(&path, Some(&admin.token)).await;
-            (answer.body["items"].as_array().map(Vec::len) == Some(2)).then_some(answer)
+            let are_logged = answer.body["items"].as_array().is_some_and(|items| {
+                items.len() == 2 && items.iter().all(|item| item["globalPosition"].is_i64())
+            });
+            are_logged.then_some(answer)
         })
         .await;
         let items = stream.body["items"].as_array().expect("items");
