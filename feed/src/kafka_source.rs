@@ -4,7 +4,10 @@
 //! beginning: what its consumer knows of it already is a duplicate, and nothing of it is missing. The offsets behind
 //! such a record are committed only after that.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use event_store::{EventStore, StreamId, event_log::LoggedEvent};
 use futures::FutureExt;
@@ -26,8 +29,8 @@ use crate::{
 
 /// Longest wait for the brokers' answer about offsets.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long offsets whose commit was refused wait to be committed again, where nothing else comes.
-const COMMIT_AGAIN: Duration = Duration::from_secs(2);
+/// Offsets are committed so often: each time costs the brokers a record, and what comes again after a crash is skipped.
+const COMMIT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Follows the topics as a member of a consumer group.
 pub struct KafkaSource {
@@ -39,6 +42,8 @@ pub struct KafkaSource {
     catching_up: Option<LogSource>,
     /// Streams of which a record was damaged, each with the last sequence that was read from the event log since.
     damaged: VecDeque<(StreamId, i64)>,
+    /// When offsets were last committed.
+    committed: Instant,
     /// After an error: answers when the brokers are there again.
     recovery: Option<oneshot::Receiver<()>>,
 }
@@ -72,7 +77,8 @@ impl KafkaSource {
         consumer.subscribe(&topics)?;
         let catching_up = (!has_read_before).then(|| LogSource::new(store.clone(), stream_types, checkpoint));
         let damaged = VecDeque::new();
-        Ok(Self { consumer, name, topics, store, catching_up, damaged, recovery: None })
+        let committed = Instant::now();
+        Ok(Self { consumer, name, topics, store, catching_up, damaged, committed, recovery: None })
     }
 
     pub(crate) async fn next(&mut self) -> Result<Batch, SourceError> {
@@ -103,7 +109,7 @@ impl KafkaSource {
     }
 
     /// The records that are there; waits for the first one. Nothing when an error is over, or when something of earlier
-    /// batches has to be committed again.
+    /// batches is still to be committed.
     async fn take(&mut self) -> Result<Vec<LoggedEvent>, KafkaError> {
         let first = loop {
             tokio::select! {
@@ -112,7 +118,7 @@ impl KafkaSource {
                     self.recovery = None;
                     return Ok(vec![]);
                 }
-                () = tokio::time::sleep(COMMIT_AGAIN) => {
+                () = tokio::time::sleep(COMMIT_PAUSE) => {
                     if !self.consumer.context().is_empty() {
                         return Ok(vec![]);
                     }
@@ -152,13 +158,14 @@ impl KafkaSource {
     }
 
     pub(crate) fn done(&mut self) -> Result<(), KafkaError> {
-        if !self.damaged.is_empty() {
+        if !self.damaged.is_empty() || self.committed.elapsed() < COMMIT_PAUSE {
             return Ok(());
         }
         let offsets = self.consumer.context().take()?;
         if offsets.count() == 0 {
             return Ok(());
         }
+        self.committed = Instant::now();
         self.consumer.commit(&offsets, CommitMode::Async)
     }
 }

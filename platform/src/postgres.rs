@@ -63,7 +63,9 @@ pub enum ConnectError {
 pub async fn connect(url: &SecretString, options: PoolOptions) -> Result<PgPool, ConnectError> {
     let mut settings = PgConnectOptions::from_str(url.expose_secret())
         .map_err(ConnectError::Url)?
-        .application_name(options.application_name);
+        .application_name(options.application_name)
+        // Statements here are short. Where the planner takes one for costly, compiling it would take longer than all of it.
+        .options([("jit", "off")]);
     if let Some(search_path) = options.search_path {
         settings = settings.options([("search_path", search_path.replace(' ', "\\ "))]);
     }

@@ -77,7 +77,7 @@ pub(crate) fn r6() -> Row {
 }
 
 pub(crate) async fn measure_r6(run: &Run, row: &mut Row, _: bool) -> Result<()> {
-    let kafka = KafkaServer::start_own().await;
+    let kafka = KafkaServer::start_to_measure().await;
     let servers = run.servers.another_with_kafka(kafka.brokers()).await?;
     let stage = Stage::set(&servers, ATTENDEES).await?;
     stage.copy(&servers, DATABASE).await?;

@@ -85,12 +85,17 @@ impl EventStore {
     /// # Errors
     /// The database does not answer.
     pub async fn claim_outbox(&self, limit: i64, but: &[i64]) -> Result<Claim, sqlx::Error> {
+        // Each pointer finds its event by the key, as in `read_log`.
         let rows = sqlx::query(concat!(
             "select o.position as outbox_position, ",
             event_columns!(),
             "
              from (select * from outbox where position <> all($2) order by position limit $1) o
-             join events using (aggregate_type, aggregate_id, sequence)
+             cross join lateral (
+                 select event_type, event_version, payload, metadata, event_id, recorded_at from events
+                 where aggregate_type = o.aggregate_type and aggregate_id = o.aggregate_id and sequence = o.sequence
+                 offset 0
+             ) event
              order by o.position"
         ))
         .bind(limit)

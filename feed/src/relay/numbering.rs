@@ -10,6 +10,9 @@ use super::{
     metrics::{self, Step},
 };
 
+/// What was claimed ahead. An error is the next round's: what this round has numbered is handed on all the same.
+type Ahead = Result<Claim, sqlx::Error>;
+
 impl Relay {
     /// Returns when the lead is lost. What it has numbered it hands on, to be published without being read again.
     pub(super) async fn number(self, epoch: Epoch, hand_on: HandOn) {
@@ -43,10 +46,10 @@ impl Relay {
     async fn number_batch(
         &self,
         epoch: Epoch,
-        ahead: Option<Claim>,
-    ) -> Result<(Numbered, Option<Claim>), NumberingError> {
+        ahead: Option<Ahead>,
+    ) -> Result<(Numbered, Option<Ahead>), NumberingError> {
         let claim = match ahead {
-            Some(claim) => claim,
+            Some(claim) => claim?,
             None => self.store.claim_outbox(NUMBER_BATCH, &[]).await?,
         };
         let positions = claim.positions();
@@ -57,6 +60,6 @@ impl Relay {
             self.store.number(epoch, LEASE, claim),
             self.store.claim_outbox(NUMBER_BATCH, &positions)
         );
-        Ok((numbered?, Some(next?)))
+        Ok((numbered?, Some(next)))
     }
 }

@@ -14,7 +14,7 @@ use crate::{PublishError, publisher::Publisher};
 /// Most events that are read from the event log at once.
 const READ_BATCH: i64 = 2_000;
 /// The mark moves at most so often: each time is a commit.
-const MARK_PAUSE: Duration = Duration::from_millis(20);
+const MARK_PAUSE: Duration = Duration::from_millis(100);
 /// After so long without an acknowledgement the relay says that it is failing.
 const SLOW: Duration = Duration::from_secs(15);
 
