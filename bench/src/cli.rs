@@ -137,13 +137,8 @@ pub(crate) struct LongStream {
     pub(crate) events: usize,
     #[arg(long, default_value_t = 64)]
     pub(crate) clients: usize,
-    /// Of each phase
-    #[arg(long, default_value_t = 8)]
-    pub(crate) seconds: u64,
-    #[arg(long, default_value_t = 5)]
-    pub(crate) rounds: usize,
     #[command(flatten)]
-    pub(crate) product: Product,
+    pub(crate) repeats: Repeats,
 }
 
 #[derive(Debug, Args)]
@@ -151,6 +146,13 @@ pub(crate) struct LargeLog {
     /// Events of the past; a million takes about a gigabyte
     #[arg(long, default_value_t = 10_000_000)]
     pub(crate) events: u64,
+    #[command(flatten)]
+    pub(crate) repeats: Repeats,
+}
+
+/// How long each side of a comparison is loaded, and how often.
+#[derive(Debug, Args)]
+pub(crate) struct Repeats {
     /// Of each phase of bookings
     #[arg(long, default_value_t = 8)]
     pub(crate) seconds: u64,

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use event_store::{EventStore, MasterKey};
 use sqlx::{Connection as _, Executor, PgConnection, postgres::PgPoolOptions};
 
@@ -28,9 +28,8 @@ const CLIENTS: usize = 64;
 /// Bookings, two events each, that the past is copied from; of so many shows, which are not booked again.
 const PATTERN: usize = 50_000;
 const PATTERN_SHOWS: usize = 10;
-/// How long the relay may take to number what a phase has left.
-const NUMBERING_DEADLINE: Duration = Duration::from_secs(600);
-const POLL: Duration = Duration::from_millis(20);
+/// How long the bookings may take.
+const FILL_DEADLINE: Duration = Duration::from_secs(600);
 /// Events that are read from the log, in pages of so many.
 const READ: i64 = 200_000;
 const PAGE: i64 = 500;
@@ -48,24 +47,24 @@ struct Figures {
 
 /// Runs it and prints what came of it.
 pub(crate) async fn large_log(options: cli::LargeLog) -> Result<()> {
-    let servers = Servers::start(options.product.boxoffice.clone(), options.product.logs).await?;
+    let servers = Servers::start(options.repeats.product.boxoffice.clone(), options.repeats.product.logs).await?;
     let stage = Stage::set(&servers, ATTENDEES).await?;
     for name in [EMPTY, LARGE] {
         stage.copy(&servers, name).await?;
     }
     make_a_past(&servers, &stage, options.events).await?;
     let (mut empty, mut large) = (Figures::default(), Figures::default());
-    for round in 0..options.rounds {
+    for round in 0..options.repeats.rounds {
         for name in if round % 2 == 0 { [EMPTY, LARGE] } else { [LARGE, EMPTY] } {
             let figures = if name == EMPTY { &mut empty } else { &mut large };
-            figures.measure(&servers, &stage, name, round, options.seconds).await?;
+            figures.measure(&servers, &stage, name, round, options.repeats.seconds).await?;
         }
     }
     let compare = |what: &str, large: &[f64], empty: &[f64]| {
         let (large, empty) = (median(large), median(empty));
         say(format!("{what}: {large:.0}/s ÷ {empty:.0}/s = {:.2}", large / empty));
     };
-    say(format!("medians of {} rounds, with a past of {} events ÷ without:", options.rounds, options.events));
+    say(format!("medians of {} rounds, with a past of {} events ÷ without:", options.repeats.rounds, options.events));
     compare("bookings, 64 clients, 990 events in turn", &large.bookings, &empty.bookings);
     compare("events numbered by the relay", &large.numbered, &empty.numbered);
     compare("events read from the log, 500 at a time", &large.read, &empty.read);
@@ -114,20 +113,10 @@ impl Figures {
 /// Lets a relay empty the outbox; events a second.
 async fn number(servers: &Servers, database: &str) -> Result<f64> {
     let mut connection = PgConnection::connect(&servers.url(database)).await?;
-    let waiting: i64 = sqlx::query_scalar("select count(*) from outbox").fetch_one(&mut connection).await?;
     let relay = servers.role("relay", database).await?;
     let started = Instant::now();
     let before: i64 = sqlx::query_scalar("select count(*) from outbox").fetch_one(&mut connection).await?;
-    loop {
-        let is_empty = "select not exists (select from outbox)";
-        if sqlx::query_scalar(is_empty).fetch_one(&mut connection).await? {
-            break;
-        }
-        if started.elapsed() > NUMBERING_DEADLINE {
-            bail!("{waiting} events were not numbered within {NUMBERING_DEADLINE:?}");
-        }
-        tokio::time::sleep(POLL).await;
-    }
+    trial::all_are_numbered(&mut connection).await?;
     let rate = before as f64 / started.elapsed().as_secs_f64();
     relay.stop().await;
     connection.close().await?;
@@ -161,7 +150,7 @@ async fn make_a_past(servers: &Servers, stage: &Stage, events: u64) -> Result<()
         events: &stage.events[..PATTERN_SHOWS],
         attendees: PATTERN,
         pace: Pace::Closed { clients: CLIENTS },
-        duration: NUMBERING_DEADLINE,
+        duration: FILL_DEADLINE,
         is_cold: true,
         command_apis: 1,
     };

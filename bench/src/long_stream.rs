@@ -29,13 +29,13 @@ const DATABASE: &str = "long_stream_trial";
 
 /// Runs it and prints what came of it.
 pub(crate) async fn long_stream(options: cli::LongStream) -> Result<()> {
-    let servers = Servers::start(options.product.boxoffice.clone(), options.product.logs).await?;
+    let servers = Servers::start(options.repeats.product.boxoffice.clone(), options.repeats.product.logs).await?;
     let stage = Stage::set(&servers, options.events + ATTENDEES).await?;
     fill(&servers, &stage, options.events).await?;
     let fresh = Arc::new(stage.attendees[options.events..].to_vec());
     let (mut long, mut empty) = (Vec::new(), Vec::new());
     let (mut first_of_long, mut first_of_empty) = (Vec::new(), Vec::new());
-    for round in 1..=options.rounds {
+    for round in 1..=options.repeats.rounds {
         for is_long in [round % 2 == 1, round % 2 == 0] {
             let (rate, first_ms) = measure(&servers, &stage, &fresh, &options, is_long).await?;
             (if is_long { &mut long } else { &mut empty }).push(rate);
@@ -45,7 +45,7 @@ pub(crate) async fn long_stream(options: cli::LongStream) -> Result<()> {
     let (long, empty) = (median(&long), median(&empty));
     say(format!(
         "medians of {} rounds, {} clients: {long:.0}/s with {} events in the stream ÷ {empty:.0}/s on an empty one = {:.2}",
-        options.rounds,
+        options.repeats.rounds,
         options.clients,
         options.events,
         long / empty
@@ -114,7 +114,7 @@ async fn measure(
         events,
         attendees: fresh.len(),
         pace: Pace::Closed { clients: options.clients },
-        duration: Duration::from_secs(options.seconds),
+        duration: Duration::from_secs(options.repeats.seconds),
         is_cold: false,
         command_apis: 1,
     };

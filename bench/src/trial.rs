@@ -21,6 +21,10 @@ use crate::{
     tally::Summary,
 };
 
+/// How long a relay may take to number everything.
+const NUMBERING_DEADLINE: Duration = Duration::from_secs(600);
+const NUMBERING_POLL: Duration = Duration::from_millis(20);
+
 /// Clients that show their tokens before a sale.
 const ARRIVING_CLIENTS: usize = 64;
 /// Longest that they may take.
@@ -121,6 +125,18 @@ pub(crate) async fn show_tokens(servers: &[SocketAddr], attendees: &Arc<Vec<Box<
         if arrived.statuses.get(&422).copied() != Some(count as u64) {
             bail!("not every token was accepted: {arrived}");
         }
+    }
+    Ok(())
+}
+
+/// Waits until a relay has given every event its place in the log.
+pub(crate) async fn all_are_numbered(connection: &mut PgConnection) -> Result<()> {
+    let started = Instant::now();
+    while sqlx::query_scalar("select exists (select from outbox)").fetch_one(&mut *connection).await? {
+        if started.elapsed() > NUMBERING_DEADLINE {
+            bail!("not every event had its place after {NUMBERING_DEADLINE:?}");
+        }
+        tokio::time::sleep(NUMBERING_POLL).await;
     }
     Ok(())
 }

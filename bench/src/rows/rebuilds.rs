@@ -23,7 +23,6 @@ const CLIENTS: usize = 64;
 const ATTENDEES: usize = 200;
 const DATABASE: &str = "r7";
 const FILL_DEADLINE: Duration = Duration::from_secs(300);
-const POLL: Duration = Duration::from_millis(50);
 
 pub(crate) fn r7(events: usize) -> Row {
     Row {
@@ -96,14 +95,8 @@ async fn fill(run: &Run) -> Result<u64> {
     let filled = trial.measure(&command_api, bookings).await?.summary;
     run.note(trial.name, &filled);
     let relay = run.servers.role("relay", DATABASE).await?;
-    let started = Instant::now();
     let mut connection = PgConnection::connect(&run.servers.url(DATABASE)).await?;
-    while sqlx::query_scalar("select exists (select from outbox)").fetch_one(&mut connection).await? {
-        if started.elapsed() > FILL_DEADLINE {
-            bail!("the history was not in the log after {FILL_DEADLINE:?}");
-        }
-        tokio::time::sleep(POLL).await;
-    }
+    trial::all_are_numbered(&mut connection).await?;
     for table in ["vacuum analyze events", "vacuum analyze event_log"] {
         sqlx::query(table).execute(&mut connection).await?;
     }

@@ -17,7 +17,7 @@ const MAX_CONNECTIONS: u32 = 4;
 const LOCK_DEADLINE_MS: u32 = 100;
 /// How long the switch lets readers finish whose view of the database is older than the last batch: in the new tables they
 /// would see less than in the live ones.
-const OLD_VIEWS_DEADLINE: Duration = Duration::from_secs(2);
+const OLD_VIEWS_DEADLINE: Duration = Duration::from_millis(500);
 /// How often it looks whether they have. Before it looks first, too: a view may be there before the server tells of it.
 const OLD_VIEWS_POLL: Duration = Duration::from_millis(50);
 /// Says which code made the tables.
