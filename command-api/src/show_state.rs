@@ -125,8 +125,11 @@ impl ShowState {
     }
 
     /// Brings what the commands need and is not here.
-    pub(crate) async fn bring_for(&mut self, commands: &[ShowCommand]) -> Result<(), AppendError> {
-        let missing = commands.iter().flat_map(|command| self.show.missing_parts(command)).collect();
+    pub(crate) async fn bring_for(
+        &mut self,
+        commands: impl Iterator<Item = &ShowCommand>,
+    ) -> Result<(), AppendError> {
+        let missing = commands.flat_map(|command| self.show.missing_parts(command)).collect();
         self.bring(missing).await
     }
 

@@ -1,16 +1,20 @@
 //! Follows events and notes what is to be done.
 
-use domain::show::{ShowEvent, Taken};
+use cqrs_es::Aggregate;
+use domain::{
+    booking::Booking,
+    show::{ShowEvent, Taken},
+};
 use event_store::{StoredEvent, event_log::LoggedEvent};
 use feed::Source;
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{ProcessError, Processes, sale_starts};
+use crate::{ProcessError, Processes, payments, sale_starts};
 
 const NAME: &str = "processes";
-const STREAM_TYPES: &[&str] = &["event"];
+const STREAM_TYPES: &[&str] = &["event", "booking"];
 
 impl Processes {
     /// Follows until something fails or it is told to stop.
@@ -37,9 +41,15 @@ impl Processes {
             let batch = source.next().await?;
             let mut tx = self.store.pool().begin().await?;
             for LoggedEvent { event, .. } in &batch.events {
-                match event.decode() {
-                    Ok(decoded) => note_in_tx(&mut tx, event, decoded).await?,
-                    Err(error) => park_in_tx(&mut tx, event, &error).await?,
+                let noted = if event.stream.kind == Booking::TYPE {
+                    note_booking_in_tx(&mut tx, event).await
+                } else {
+                    note_show_in_tx(&mut tx, event).await
+                };
+                match noted {
+                    Ok(()) => {}
+                    Err(NotNoted::Malformed(error)) => park_in_tx(&mut tx, event, &error).await?,
+                    Err(NotNoted::Database(error)) => return Err(error.into()),
                 }
             }
             if let Some(checkpoint) = batch.checkpoint {
@@ -66,6 +76,25 @@ impl Processes {
             .fetch_one(self.store.pool())
             .await
     }
+}
+
+/// Why nothing was noted.
+#[derive(Debug, thiserror::Error)]
+enum NotNoted {
+    #[error("the event cannot be understood")]
+    Malformed(#[from] serde_json::Error),
+    #[error("the write database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+async fn note_show_in_tx(tx: &mut PgConnection, event: &StoredEvent) -> Result<(), NotNoted> {
+    let decoded = event.decode()?;
+    Ok(note_in_tx(tx, event, decoded).await?)
+}
+
+async fn note_booking_in_tx(tx: &mut PgConnection, event: &StoredEvent) -> Result<(), NotNoted> {
+    let decoded = event.decode()?;
+    Ok(payments::note_in_tx(tx, event, &decoded).await?)
 }
 
 /// Each note may be made twice, and an old one after a newer one: what is done about it looks at the stream itself.

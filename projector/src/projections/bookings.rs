@@ -77,6 +77,24 @@ impl Projection for Bookings {
             BookingEvent::BookingCancelled { booking_id, .. } => {
                 end_in_tx(tx, booking_id, BookingStatus::Cancelled, sequence).await?;
             }
+            // The tickets are the attendee's, even if the hold had lapsed; confirmed is it when the money has come.
+            BookingEvent::PaymentAuthorised { of, .. } => {
+                end_in_tx(tx, of.booking_id, BookingStatus::Held, sequence).await?;
+            }
+            BookingEvent::PaymentStarted { of, .. }
+            | BookingEvent::PaymentActionRequired { of, .. }
+            | BookingEvent::PaymentDeclined { of, .. }
+            | BookingEvent::PaymentCaptured { of, .. }
+            | BookingEvent::PaymentCaptureFailed { of, .. }
+            | BookingEvent::PaymentVoided { of, .. } => {
+                touch_in_tx(tx, of.booking_id, sequence).await?;
+            }
+            BookingEvent::RefundRequested { of, .. }
+            | BookingEvent::RefundMade { of, .. }
+            | BookingEvent::RefundFailed { of, .. }
+            | BookingEvent::RefundResumed { of, .. } => {
+                touch_in_tx(tx, of.payment.booking_id, sequence).await?;
+            }
         }
         Ok(())
     }
@@ -138,6 +156,17 @@ async fn extend_in_tx(
     Ok(())
 }
 
+/// What becomes of the money stands elsewhere, in `payments`.
+async fn touch_in_tx(tx: &mut PgConnection, booking_id: BookingId, sequence: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("update bookings set version = $2 where id = $1")
+        .bind(booking_id.uuid())
+        .bind(sequence)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Nothing lapses any more.
 async fn end_in_tx(
     tx: &mut PgConnection,
     booking_id: BookingId,

@@ -82,11 +82,17 @@ pub(super) async fn extend_in_tx(
     Ok(())
 }
 
+/// What was held is held no more.
 pub(super) async fn sell_in_tx(
     tx: &mut PgConnection,
     place: Place,
     taken: &Taken,
 ) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from event_holds where event_id = $1 and booking_id = $2")
+        .bind(place.event_id.uuid())
+        .bind(taken.booking_id.uuid())
+        .execute(&mut *tx)
+        .await?;
     add_sold_in_tx(tx, place, taken, 1).await
 }
 

@@ -1,6 +1,10 @@
 //! What happens to one's own booking.
 
-use domain::{BookingId, ShowId, UserId, booking::BookingEvent, notification::NotificationKind};
+use domain::{
+    BookingId, PaymentId, ShowId, UserId,
+    booking::{BookingEvent, OfPayment},
+    notification::NotificationKind,
+};
 use event_store::StoredEvent;
 use sqlx::PgConnection;
 
@@ -21,7 +25,28 @@ pub(super) async fn apply_in_tx(tx: &mut PgConnection, event: &StoredEvent) -> R
             let booking = Booking { booking_id, event_id, user_id };
             booking.tell_in_tx(tx, NotificationKind::BookingCancelled, Cause::new(event, at)).await?;
         }
-        BookingEvent::BookingHeld { .. } | BookingEvent::BookingExtended { .. } => {}
+        BookingEvent::RefundMade { of, at, .. } => {
+            let OfPayment { booking_id, event_id, user_id, payment_id } = of.payment;
+            let booking = Booking { booking_id, event_id, user_id };
+            booking.tell_of_in_tx(tx, payment_id, Cause::new(event, at)).await?;
+        }
+        // What was set aside for tickets that are gone is theirs again.
+        BookingEvent::PaymentVoided { of, at, .. } => {
+            let OfPayment { booking_id, event_id, user_id, payment_id } = of;
+            let booking = Booking { booking_id, event_id, user_id };
+            booking.tell_of_in_tx(tx, payment_id, Cause::new(event, at)).await?;
+        }
+        BookingEvent::BookingHeld { .. }
+        | BookingEvent::BookingExtended { .. }
+        | BookingEvent::PaymentStarted { .. }
+        | BookingEvent::PaymentActionRequired { .. }
+        | BookingEvent::PaymentDeclined { .. }
+        | BookingEvent::PaymentAuthorised { .. }
+        | BookingEvent::PaymentCaptured { .. }
+        | BookingEvent::PaymentCaptureFailed { .. }
+        | BookingEvent::RefundRequested { .. }
+        | BookingEvent::RefundFailed { .. }
+        | BookingEvent::RefundResumed { .. } => {}
     }
     Ok(())
 }
@@ -33,6 +58,23 @@ struct Booking {
 }
 
 impl Booking {
+    /// Money went back, once a payment.
+    async fn tell_of_in_tx(
+        &self,
+        tx: &mut PgConnection,
+        payment_id: PaymentId,
+        because: Cause,
+    ) -> Result<(), sqlx::Error> {
+        let news = News {
+            kind: NotificationKind::RefundMade,
+            because,
+            once_of: &payment_id.to_string(),
+            event_id: self.event_id.uuid(),
+            booking_id: Some(self.booking_id.uuid()),
+        };
+        tell_in_tx(tx, &news, &[self.user_id]).await
+    }
+
     async fn tell_in_tx(
         &self,
         tx: &mut PgConnection,
