@@ -7,10 +7,11 @@ use testkit::eventually;
 
 use crate::harness::{BoxOffice, DEADLINE, Person, event_request};
 
-const PROJECTIONS: [(&str, &[&str]); 4] = [
+const PROJECTIONS: [(&str, &[&str]); 5] = [
     ("users", &["users", "users_applied"]),
     ("events", &["events", "event_ticket_types", "events_applied"]),
     ("bookings", &["bookings", "bookings_applied"]),
+    ("payments", &["payment_bookings", "sale_lines", "payments_applied"]),
     (
         "notifications",
         &[
@@ -82,6 +83,8 @@ async fn a_replay_of_each_projection_gives_the_rows_of_the_live_one() {
     let last = last.expect("something was cancelled");
     office.get_after("/api/v1/bookings", Some(&attendees[0].token), &last).await.expect(StatusCode::OK);
     office.get_after("/api/v1/notifications", Some(&attendees[0].token), &last).await.expect(StatusCode::OK);
+    let sales = format!("/api/v1/events/{}/sales", event.text("/id"));
+    office.get_after(&sales, Some(&host.token), &last).await.expect(StatusCode::OK);
     office.get_after("/api/v1/events", None, &last).await.expect(StatusCode::OK);
 
     use_the_inbox(&office, &host, &attendees).await;
@@ -123,5 +126,5 @@ async fn a_projection_that_is_not_there_cannot_be_replayed() {
     let replay = office.command("replay nothing").output().expect("runs");
     assert!(!replay.status.success());
     let said = String::from_utf8_lossy(&replay.stderr);
-    assert!(said.contains("there are: users, events, bookings, notifications"), "{said}");
+    assert!(said.contains("there are: users, events, bookings, payments, notifications"), "{said}");
 }

@@ -73,7 +73,11 @@ fn not_cancelled(event: Uuid, evidence: &Evidence) -> Option<String> {
 
 fn not_ended(booking: Uuid, evidence: &Evidence) -> Option<String> {
     let events = evidence.streams.get(&("booking".to_owned(), booking.to_string()))?;
-    let last = events.last()?;
+    // What becomes of its money comes afterwards.
+    let is_of_money = |event: &&StoredEvent| {
+        event.event_type.starts_with("Payment") || event.event_type.starts_with("Refund")
+    };
+    let last = events.iter().rev().find(|event| !is_of_money(event))?;
     let is_ended = matches!(last.event_type.as_str(), "BookingCancelled" | "BookingExpired");
     (!is_ended).then(|| format!("booking {booking} ends with {}", last.event_type))
 }

@@ -7,6 +7,8 @@ mod holds;
 mod hosting;
 mod inbox;
 mod interest;
+mod money;
+mod payments;
 mod sales;
 mod seat_ids;
 mod seating_changes;
