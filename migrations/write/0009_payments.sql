@@ -16,6 +16,10 @@ create table webhooks (
     id           text primary key,
     kind         text not null,
     booking_id   uuid,
+    -- What its body says about money.
+    said         jsonb not null,
+    -- Of the whole body as it came, to show which one it was.
+    body_sha256  bytea not null,
     received_at  timestamptz not null default clock_timestamp(),
     -- Null until what it hints at was looked at; only then it is acknowledged.
     processed_at timestamptz

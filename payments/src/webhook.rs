@@ -2,10 +2,13 @@
 //!
 //! The form of the signature: <https://docs.stripe.com/webhooks/signature>.
 
-use aws_lc_rs::hmac;
+mod said;
+
+use aws_lc_rs::{digest, hmac};
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 /// How far a signature's time may be from ours.
@@ -64,7 +67,7 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
 }
 
 /// What a webhook says, as far as anybody here wants to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
     /// Its id, the same when it comes again.
     pub id: String,
@@ -72,6 +75,10 @@ pub struct Notice {
     pub kind: String,
     /// The booking that the object is about, if it is one of ours.
     pub booking_id: Option<Uuid>,
+    /// What of the body may be kept: what it says about money, and nothing about a buyer or a card.
+    pub said: Value,
+    /// SHA-256 of the raw body: who has that, from Stripe, can show that this is it.
+    pub body_sha256: [u8; 32],
 }
 
 /// Most characters of an id or a type.
@@ -80,13 +87,22 @@ const MAX_CHARS: usize = 255;
 impl Notice {
     /// Reads a webhook's body; nothing if it is not one.
     #[must_use]
-    pub fn parse(body: &[u8]) -> Option<Self> {
-        let body: Body = serde_json::from_slice(body).ok()?;
+    pub fn parse(raw: &[u8]) -> Option<Self> {
+        let whole: Value = serde_json::from_slice(raw).ok()?;
+        let body = Body::deserialize(&whole).ok()?;
+        let mut body_sha256 = [0; 32];
+        body_sha256.copy_from_slice(digest::digest(&digest::SHA256, raw).as_ref());
         let fits = |text: &String| !text.is_empty() && text.len() <= MAX_CHARS;
         let is_fine = fits(&body.id) && fits(&body.kind);
         // Somebody else's payments of the same account may say what they like there.
         let booking_id = body.data.object.metadata.get("booking_id").and_then(|id| id.as_str()?.parse().ok());
-        is_fine.then_some(Self { id: body.id, kind: body.kind, booking_id })
+        is_fine.then(|| Self {
+            id: body.id,
+            kind: body.kind,
+            booking_id,
+            said: said::about_money(&whole),
+            body_sha256,
+        })
     }
 }
 

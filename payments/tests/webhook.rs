@@ -72,7 +72,35 @@ fn what_a_webhook_is_about_is_read_and_nothing_else() {
     for others in ["{}", "null", r#"{"booking_id":7}"#, r#"{"booking_id":"ours"}"#] {
         assert_eq!(with(others), None);
     }
-    for body in ["", "{}", "[]", r#"{"id":"","type":"x","data":{"object":{}}}"#] {
+    for body in ["", "{}", "[]", "7", r#"{"id":"","type":"x","data":{"object":{}}}"#] {
         assert_eq!(Notice::parse(body.as_bytes()), None, "{body}");
     }
+}
+
+#[test]
+fn what_is_kept_of_a_webhook_is_about_money_and_not_about_the_buyer() {
+    let body = serde_json::json!({
+        "id": "evt_1", "object": "event", "type": "payment_intent.payment_failed", "created": 1_795_000_000,
+        "livemode": false, "request": { "idempotency_key": "a key" },
+        "data": { "object": {
+            "id": "pi_1", "object": "payment_intent", "status": "requires_payment_method", "amount": 2_500,
+            "currency": "eur", "client_secret": "pi_1_secret_x", "receipt_email": "ada@example.org",
+            "description": "for Ada", "failure_reason": "Ada's card, 4242 4242 4242 4242",
+            "metadata": { "booking_id": "b", "name": "Ada" }, "shipping": { "name": "Ada" },
+            "last_payment_error": { "decline_code": "insufficient_funds", "message": "Ada has none.",
+                                    "payment_method": { "card": { "last4": "4242" } } },
+        } },
+    });
+    let notice = Notice::parse(body.to_string().as_bytes()).expect("a webhook");
+    let expected = serde_json::json!({
+        "type": "payment_intent.payment_failed", "created": 1_795_000_000, "livemode": false,
+        "object": {
+            "id": "pi_1", "object": "payment_intent", "status": "requires_payment_method", "amount": 2_500,
+            "currency": "eur", "metadata": { "booking_id": "b" },
+            "last_payment_error": { "decline_code": "insufficient_funds" },
+        },
+    });
+    assert_eq!(notice.said, expected);
+    let other = Notice::parse(format!("{body} ").as_bytes()).expect("a webhook");
+    assert_ne!(notice.body_sha256, other.body_sha256, "it is over the raw body");
 }

@@ -64,12 +64,17 @@ pub(crate) async fn receive_stripe_webhook(
 
 /// Whether nothing has been done about it yet; it is kept from now on.
 async fn is_new(api: &CommandApi, notice: &Notice) -> Result<bool, sqlx::Error> {
-    sqlx::query("insert into webhooks (id, kind, booking_id) values ($1, $2, $3) on conflict do nothing")
-        .bind(&notice.id)
-        .bind(&notice.kind)
-        .bind(notice.booking_id)
-        .execute(api.store.pool())
-        .await?;
+    sqlx::query(
+        "insert into webhooks (id, kind, booking_id, said, body_sha256) values ($1, $2, $3, $4, $5)
+         on conflict do nothing",
+    )
+    .bind(&notice.id)
+    .bind(&notice.kind)
+    .bind(notice.booking_id)
+    .bind(&notice.said)
+    .bind(notice.body_sha256.as_slice())
+    .execute(api.store.pool())
+    .await?;
     sqlx::query_scalar("select processed_at is null from webhooks where id = $1")
         .bind(&notice.id)
         .fetch_one(api.store.pool())
