@@ -53,9 +53,13 @@ impl Held {
 
     /// Waits until the only refund stands so.
     async fn refund(&self, office: &BoxOffice, status: &str) -> Value {
+        self.refund_seen_by(office, &self.attendee, status).await
+    }
+
+    async fn refund_seen_by(&self, office: &BoxOffice, reader: &Person, status: &str) -> Value {
         let path = format!("{}/payment", self.path());
         eventually(&format!("the refund is {status}"), DEADLINE, || async {
-            let seen = office.get(&path, Some(&self.attendee.token)).await;
+            let seen = office.get(&path, Some(&reader.token)).await;
             let refund = seen.body["refunds"][0].clone();
             (refund["status"] == status).then_some(refund)
         })
@@ -178,11 +182,33 @@ both_sources! {
     }
 
     async fn a_cancelled_event_gives_all_money_back(office: &BoxOffice) {
-        let held = Held::of(office, 5, 900).await;
-        held.pay(office, "pm_card_visa").await.expect(StatusCode::OK);
-        let path = format!("/api/v1/events/{}/cancel", held.event_id);
-        office.post(&path, Some(&held.host.token), &json!({})).await.expect(StatusCode::OK);
-        assert_eq!(held.refund(office, "made").await["cause"], "event-cancelled");
+        for ends in ["cancelled", "deleted"] {
+            let held = Held::of(office, 5, 900).await;
+            held.pay(office, "pm_card_visa").await.expect(StatusCode::OK);
+            let (path, token) = (format!("/api/v1/events/{}", held.event_id), Some(held.host.token.as_str()));
+            if ends == "cancelled" {
+                office.post(&format!("{path}/cancel"), token, &json!({})).await.expect(StatusCode::OK);
+            } else {
+                office.delete(&path, token).await.expect(StatusCode::NO_CONTENT);
+            }
+            assert_eq!(held.refund(office, "made").await["cause"], "event-cancelled");
+        }
+    }
+
+    async fn who_is_erased_gets_their_money_back_and_so_do_the_guests_of_an_erased_host(office: &BoxOffice) {
+        let admin = office.admin().await;
+        for erased in ["attendee", "host"] {
+            let held = Held::of(office, 5, 900).await;
+            held.pay(office, "pm_card_visa").await.expect(StatusCode::OK);
+            let (person, cause) = match erased {
+                "attendee" => (&held.attendee, "booking-cancelled"),
+                _ => (&held.host, "event-cancelled"),
+            };
+            let path = format!("/api/v1/users/{}", person.id);
+            office.delete(&path, Some(&admin.token)).await.expect(StatusCode::NO_CONTENT);
+            let refund = held.refund_seen_by(office, &admin, "made").await;
+            assert_eq!((&refund["cause"], &refund["amount"]["amount"]), (&json!(cause), &json!(PRICE)));
+        }
     }
 
     async fn a_refund_that_failed_waits_for_an_administrator_who_tries_it_again(office: &BoxOffice) {

@@ -92,9 +92,9 @@ async fn through_stripe_it_is_paid_declined_and_given_back_and_no_secret_is_kept
     let mut everything = vec![("log".to_owned(), office.processes[0].output())];
     everything.extend(every_row(&office).await);
     everything.push(("answers".to_owned(), format!("{} {}", declined.body, paid.body)));
-    assert!(
-        everything.iter().any(|(place, text)| place.contains("events") && text.contains("PaymentCaptured"))
-    );
+    for (place, text) in [("public.events", "PaymentCaptured"), ("public.webhooks", "payment_intent.succeeded")] {
+        assert!(everything.iter().any(|(at, all)| at == place && all.contains(text)), "{text} is not in {place}");
+    }
     for (place, text) in everything {
         for secret in [KEY, WEBHOOK_SECRET, "_secret_fake", "pm_card", "last4", "buyer@example.org"] {
             assert!(!text.contains(secret), "{secret} is in {place}");
@@ -183,7 +183,7 @@ async fn insist(office: &BoxOffice, attendee: &Person, booking_id: &str) {
 
 /// Some minutes. `BOXOFFICE_PAID_BOOKINGS` says how many, 5,000 without it.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a slow proof: some minutes"]
+#[ignore = "slow proof: some minutes"]
 async fn five_thousand_paid_bookings_agree_with_a_gateway_that_fails_to_the_cent() {
     use futures::StreamExt;
     let bookings: usize =

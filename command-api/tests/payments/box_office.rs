@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use command_api::{HostOrder, NotPaid, OrderError, Paid, Payments, Progress, ShowOrder, ShowWriters};
 use domain::{
     BookingId, Currency, Money, PaymentId, ShowId, TicketTypeId, TicketTypeName, TimeZone, Title, UserId,
-    booking::{Booking, BookingCommand, BookingStatus, PaymentState, PlacedBooking, RefundState},
+    booking::{
+        Booking, BookingCommand, BookingEvent, BookingStatus, PaymentCommand, PaymentState, PaymentStep,
+        PlacedBooking, RefundState,
+    },
     show::{CreateShow, OfferedTicketType, Schedule, Show, ShowCommand, ShowDetails, ShowEvent, Wanted},
 };
 use event_store::{
@@ -129,37 +132,52 @@ impl BoxOffice {
     /// As if the time had passed: the hold and the booking have expired. Nothing if nothing is held any more.
     pub(crate) async fn expire(&self) {
         let at = self.store.now().await.unwrap();
-        let (show, show_sequence) = self.store.load::<Show>(&self.show_id.to_string()).await.unwrap();
-        let (booking, sequence) = self.store.load::<Booking>(&self.booking_id.to_string()).await.unwrap();
+        let (show, _) = self.store.load::<Show>(&self.show_id.to_string()).await.unwrap();
+        let (booking, _) = self.store.load::<Booking>(&self.booking_id.to_string()).await.unwrap();
         let placed = booking.placed().unwrap();
         if placed.status != BookingStatus::Held || show.created().unwrap().sold() > 0 {
             return;
         }
         let lapsed = ShowEvent::HoldExpired { taken: placed.taken(), at };
         let expired = booking.decide(BookingCommand::Expire { at }).unwrap();
-        let metadata = Metadata::default();
-        let stream = |kind: &str, id: String, expected_sequence, events| StreamAppend {
-            stream: StreamId::new(kind, id),
-            expected_sequence,
-            events,
-        };
-        let of_booking = expired.iter().map(|event| NewEvent::from_domain(event, &metadata)).collect();
-        let of_show = vec![NewEvent::from_domain(&lapsed, &metadata)];
-        let append = Append {
-            streams: vec![
-                stream("booking", self.booking_id.to_string(), sequence, of_booking),
-                stream("event", self.show_id.to_string(), show_sequence, of_show),
-            ],
-            receipt: None,
-        };
-        self.store.append(&[append]).await.unwrap();
+        self.append(&expired, &[lapsed]).await;
     }
 
-    /// Somebody else takes the ticket, if it is free.
-    pub(crate) async fn somebody_else_books(&self) {
+    /// As if this had been written down at another time, by somebody who died then; and with it what the show did.
+    pub(crate) async fn write_down(&self, step: PaymentStep, at: DateTime<Utc>) {
+        let (booking, _) = self.store.load::<Booking>(&self.booking_id.to_string()).await.unwrap();
+        let (show, _) = self.store.load::<Show>(&self.show_id.to_string()).await.unwrap();
+        let command = PaymentCommand { step, at };
+        let of_show = command.of_show(booking.placed().unwrap());
+        let of_show = of_show.map(|of_show| show.decide(of_show).unwrap()).unwrap_or_default();
+        let of_booking = booking.decide(BookingCommand::Pay(command)).unwrap();
+        self.append(&of_booking, &of_show).await;
+    }
+
+    async fn append(&self, of_booking: &[BookingEvent], of_show: &[ShowEvent]) {
+        let (_, booking) = self.store.load::<Booking>(&self.booking_id.to_string()).await.unwrap();
+        let (_, show) = self.store.load::<Show>(&self.show_id.to_string()).await.unwrap();
+        let metadata = Metadata::default();
+        let of_booking = StreamAppend {
+            stream: StreamId::new("booking", self.booking_id),
+            expected_sequence: booking,
+            events: of_booking.iter().map(|event| NewEvent::from_domain(event, &metadata)).collect(),
+        };
+        let of_show = StreamAppend {
+            stream: StreamId::new("event", self.show_id),
+            expected_sequence: show,
+            events: of_show.iter().map(|event| NewEvent::from_domain(event, &metadata)).collect(),
+        };
+        let mut streams = vec![of_booking, of_show];
+        streams.retain(|stream| !stream.events.is_empty());
+        self.store.append(&[Append { streams, receipt: None }]).await.unwrap();
+    }
+
+    /// Somebody else takes the ticket; whether it was free.
+    pub(crate) async fn somebody_else_books(&self) -> bool {
         let (booking_id, attendee_id) = (BookingId::new(Uuid::now_v7()), UserId::new(Uuid::now_v7()));
         let place = ShowOrder::Place { booking_id, attendee_id, wanted: Wanted::OneTicket };
-        let _ = self.order(place).await;
+        self.order(place).await.is_ok()
     }
 
     /// What a webhook, or the process manager, does.

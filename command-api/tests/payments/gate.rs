@@ -37,6 +37,8 @@ pub(crate) struct Gate {
     open: Semaphore,
     /// So many calls fail before one succeeds.
     failures: Mutex<u32>,
+    /// What was asked for, in order.
+    calls: Mutex<Vec<Call>>,
 }
 
 impl Gate {
@@ -47,6 +49,7 @@ impl Gate {
             reached: Semaphore::new(0),
             open: Semaphore::new(0),
             failures: Mutex::new(0),
+            calls: Mutex::default(),
         })
     }
 
@@ -64,7 +67,15 @@ impl Gate {
         self.open.add_permits(1);
     }
 
+    /// What was asked for, in order. Looking is not among it.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.calls.lock().unwrap().clone()
+    }
+
     async fn pass(&self, here: Moment) {
+        if let Moment::Before(call) = here {
+            self.calls.lock().unwrap().push(call);
+        }
         let is_here = {
             let mut moment = self.moment.lock().unwrap();
             let is_here = *moment == here;
