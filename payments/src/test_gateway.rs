@@ -5,19 +5,17 @@
 
 mod ledger;
 mod methods;
+mod page;
 
 pub use ledger::{Ledger, LedgerError, LedgerPage, MemoryLedger};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{
-    Gateway, GatewayError, GatewayPayment, GatewayRefund, NewPayment, NewRefund, PaymentMethod,
-    PaymentStanding, RefundStanding,
-};
+use crate::{Gateway, GatewayError, GatewayPayment, GatewayRefund, NewPayment, NewRefund, PaymentMethod};
 use methods::{Behaviour, Refunds, behaviour_of};
+use page::{Page, Refunded, RefundedStanding, Standing, encoded};
 
 /// How often a page is read anew because somebody else wrote it.
 const MAX_ATTEMPTS: u32 = 20;
@@ -28,45 +26,6 @@ pub struct TestGateway<L> {
     ledger: L,
 }
 
-/// What is known of a payment.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Page {
-    amount: i64,
-    currency: String,
-    standing: Standing,
-    declined: Option<String>,
-    client_secret: String,
-    /// What the bank says when the buyer has satisfied it.
-    then_declined: Option<String>,
-    refunds: Refunds,
-    refunded: Vec<Refunded>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum Standing {
-    Open,
-    ActionRequired,
-    Authorised,
-    Captured,
-    Voided,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Refunded {
-    refund_id: Uuid,
-    resumed: u32,
-    amount: i64,
-    standing: RefundedStanding,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum RefundedStanding {
-    Pending,
-    Made,
-    Failed,
-}
-
-const REFUND_FAILED: &str = "expired_or_canceled_card";
 const NO_SUCH: &str = "resource_missing";
 const UNEXPECTED_STATE: &str = "payment_intent_unexpected_state";
 
@@ -137,40 +96,6 @@ impl<L: Ledger> TestGateway<L> {
 
 fn failed(_: LedgerError) -> GatewayError {
     GatewayError::Unavailable { reason: "the ledger does not answer" }
-}
-
-fn encoded(page: &Page) -> String {
-    serde_json::to_string(page).expect("a page is plain data")
-}
-
-impl Page {
-    fn seen(&self, reference: &str) -> GatewayPayment {
-        let standing = match self.standing {
-            Standing::Open => PaymentStanding::Open { declined: self.declined.clone() },
-            Standing::ActionRequired => PaymentStanding::ActionRequired,
-            Standing::Authorised => PaymentStanding::Authorised,
-            Standing::Captured => PaymentStanding::Captured,
-            Standing::Voided => PaymentStanding::Voided,
-        };
-        GatewayPayment {
-            reference: reference.to_owned(),
-            standing,
-            client_secret: Some(self.client_secret.clone().into()),
-        }
-    }
-
-    fn refund(&self, refund_id: Uuid) -> Option<GatewayRefund> {
-        let tries = || self.refunded.iter().rev().filter(|refunded| refunded.refund_id == refund_id);
-        let good = tries().find(|refunded| refunded.standing != RefundedStanding::Failed);
-        good.or_else(|| tries().next()).map(|refunded| GatewayRefund {
-            resumed: refunded.resumed,
-            standing: match refunded.standing {
-                RefundedStanding::Pending => RefundStanding::Pending,
-                RefundedStanding::Made => RefundStanding::Made,
-                RefundedStanding::Failed => RefundStanding::Failed { reason: REFUND_FAILED.to_owned() },
-            },
-        })
-    }
 }
 
 #[async_trait]

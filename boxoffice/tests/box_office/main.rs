@@ -26,6 +26,7 @@ mod login_limits;
 mod long_log;
 mod notifications;
 mod openapi;
+mod paid_bookings;
 mod parked;
 mod paused_replay;
 mod payments;

@@ -153,11 +153,11 @@ fn answer(paid: Result<Paid, NotPaid>) -> Result<Response, NotDone> {
             };
             return Ok(answers::accepted(&action, &written));
         }
-        Ok(Paid::Declined { reason }) => refusals::payment_declined(reason.as_ref()),
-        Ok(Paid::TooLate { reason }) => refusals::paid_too_late(reason.as_ref()),
-        Ok(Paid::CaptureFailed) => refusals::capture_failed(),
+        Ok(Paid::Declined { reason }) => refusals::payments::declined(reason.as_ref()),
+        Ok(Paid::TooLate { reason }) => refusals::payments::too_late(reason.as_ref()),
+        Ok(Paid::CaptureFailed) => refusals::payments::capture_failed(),
         Err(NotPaid::Order(error)) => return Err(refusals::order(error)),
-        Err(NotPaid::GatewayDown) => refusals::gateway_down(),
+        Err(NotPaid::GatewayDown) => refusals::payments::gateway_down(),
         Err(NotPaid::Unknown) => refusals::outcome_unknown(),
     }))
 }

@@ -38,9 +38,9 @@ pub(crate) async fn receive_stripe_webhook(
     let now = api.store.now().await.map_err(|error| refusals::database(&error))?;
     let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
     let (Some(secret), Some(signature)) = (&api.webhook_secret, signature) else {
-        return Err(refusals::bad_signature());
+        return Err(refusals::payments::bad_signature());
     };
-    verify(secret, signature, &body.bytes, now).map_err(|_| refusals::bad_signature())?;
+    verify(secret, signature, &body.bytes, now).map_err(|_| refusals::payments::bad_signature())?;
     let notice = Notice::parse(&body.bytes)
         .ok_or_else(|| Problem::not_understood("The body is not an event of Stripe's."))?;
     if !is_new(&api, &notice).await.map_err(|error| refusals::database(&error))? {
@@ -51,7 +51,7 @@ pub(crate) async fn receive_stripe_webhook(
         match api.payments.hear(booking_id, about_refund).await {
             // One of ours, but of another database: nothing will ever come of it.
             Ok(()) | Err(PaymentsError::NotPlaced) => {}
-            Err(error) => return Err(refusals::payments(error)),
+            Err(error) => return Err(refusals::payments::failed(error)),
         }
     }
     sqlx::query("update webhooks set processed_at = clock_timestamp() where id = $1")

@@ -66,7 +66,8 @@ async fn what_was_captured_is_not_captured_again_days_later() {
     for was_captured in [true, false] {
         let (office, payment_id) = started_long_ago(&first).await;
         let reference = authorised_at_the_gateway(&office, payment_id).await;
-        let step = PaymentStep::Authorise { payment_id, reference: PaymentReference::parse(&reference).unwrap() };
+        let step =
+            PaymentStep::Authorise { payment_id, reference: PaymentReference::parse(&reference).unwrap() };
         office.write_down(step, Utc::now() - LONG).await;
         if was_captured {
             office.ungated().capture(payment_id.uuid(), &reference).await.unwrap();

@@ -8,6 +8,7 @@ mod hosting;
 mod inbox;
 mod interest;
 mod money;
+mod paid_holds;
 mod payments;
 mod sales;
 mod seat_ids;

@@ -5,14 +5,16 @@
 //! The gateway is a ledger. The driver here knows nothing but events and that ledger; the real one is
 //! `command-api/src/payments`.
 
+mod driving;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId, PaymentId, RefundId,
     booking::{
-        Booking, BookingCommand, BookingStatus, Due, PaymentCommand, PaymentReference, PaymentState,
-        PaymentStep, PlaceBooking, ReasonCode, RefundCause,
+        Booking, BookingCommand, BookingStatus, PaymentCommand, PaymentState, PaymentStep, PlaceBooking,
+        RefundCause,
     },
     show::{Show, ShowCommand, ShowEvent, ShowStatus},
 };
@@ -24,6 +26,7 @@ use crate::{
     facts::{Stalls, book_at, created, offered},
     show_id,
 };
+use driving::Driver;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_024, failure_persistence: None, ..ProptestConfig::default() })]
@@ -93,16 +96,6 @@ enum AtGateway {
     Authorised,
     Captured,
     Cancelled,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Driver {
-    /// Leaves undecided what the bank has not decided.
-    Patient,
-    /// Writes nothing down.
-    Dying,
-    /// Leaves nothing undecided.
-    Settling,
 }
 
 struct Office {
@@ -257,79 +250,6 @@ impl Office {
         self.tell(booking_id, BookingCommand::Pay(command))?;
         self.follow(of_show)?;
         Ok(true)
-    }
-
-    // What drives payments.
-
-    /// One step: what the gateway says, and what follows from it.
-    fn drive(&mut self, booking_id: BookingId, driver: Driver) -> Result<(), TestCaseError> {
-        let reason = || ReasonCode::of("test");
-        let placed = self.bookings[&booking_id].placed().expect("placed").clone();
-        let step = match placed.due() {
-            None => return Ok(()),
-            Some(Due::Refund(refund)) => {
-                self.refunds.insert(refund.id, (refund.payment_id, refund.amount.amount));
-                PaymentStep::MakeRefund { refund_id: refund.id }
-            }
-            Some(Due::Capture(payment)) => {
-                let (state, _) = self.gateway.get_mut(&payment.id).expect("opened");
-                match *state {
-                    AtGateway::Authorised | AtGateway::Captured => {
-                        *state = AtGateway::Captured;
-                        PaymentStep::Capture { payment_id: payment.id }
-                    }
-                    AtGateway::Open | AtGateway::WantsMore | AtGateway::Cancelled => {
-                        PaymentStep::FailCapture { payment_id: payment.id, reason: reason() }
-                    }
-                }
-            }
-            Some(Due::GiveBack(payment)) => self.give_back(payment.id, reason()),
-            Some(Due::Decide(payment)) => {
-                let amount = payment.amount.amount;
-                let (state, _) = self.gateway.entry(payment.id).or_insert((AtGateway::Open, amount));
-                let reference = PaymentReference::parse("pi_1").expect("a reference");
-                match *state {
-                    AtGateway::Open | AtGateway::WantsMore if driver == Driver::Patient => return Ok(()),
-                    AtGateway::Open | AtGateway::WantsMore | AtGateway::Cancelled => {
-                        *state = AtGateway::Cancelled;
-                        PaymentStep::Decline { payment_id: payment.id, reason: reason() }
-                    }
-                    AtGateway::Authorised | AtGateway::Captured => {
-                        let authorised = PaymentStep::Authorise { payment_id: payment.id, reference };
-                        if driver != Driver::Dying && self.pay(booking_id, authorised)? {
-                            return Ok(());
-                        }
-                        self.give_back(payment.id, reason())
-                    }
-                }
-            }
-        };
-        if driver != Driver::Dying {
-            self.pay(booking_id, step)?;
-        }
-        Ok(())
-    }
-
-    fn give_back(&mut self, payment_id: PaymentId, reason: ReasonCode) -> PaymentStep {
-        let (state, _) = self.gateway.get_mut(&payment_id).expect("opened");
-        if *state == AtGateway::Captured {
-            return PaymentStep::Capture { payment_id };
-        }
-        *state = AtGateway::Cancelled;
-        PaymentStep::Void { payment_id, reason }
-    }
-
-    fn settle(&mut self) -> Result<(), TestCaseError> {
-        const MOST_STEPS: usize = 8;
-        self.order(ShowCommand::ReleaseCancelled { limit: usize::MAX, at: self.now })?;
-        for booking_id in self.bookings.keys().copied().collect::<Vec<_>>() {
-            for _ in 0..MOST_STEPS {
-                self.drive(booking_id, Driver::Settling)?;
-            }
-            let placed = self.bookings[&booking_id].placed().expect("placed");
-            prop_assert_eq!(placed.due(), None, "{:?}", placed);
-        }
-        Ok(())
     }
 
     // What holds.

@@ -1,23 +1,23 @@
-//! What a booking decides about its money, and what payments want of its show.
+//! What a booking decides about its money.
 
 use domain::{
     PaymentId, RefundId,
     booking::{
         Booking, BookingCommand, BookingError, BookingEvent, BookingStatus, Due, OfPayment, OfRefund,
-        PaymentCommand, PaymentReference, PaymentState, PaymentStep, ReasonCode, RefundCause, TIME_TO_PAY,
+        PaymentCommand, PaymentReference, PaymentState, PaymentStep, ReasonCode, RefundCause,
     },
-    show::{ShowCommand, ShowError, ShowEvent, Taken},
+    show::Taken,
 };
 use uuid::Uuid;
 
 use crate::{
     attendee, booking,
     booking::{cancel, cancelled, expired, folded, given, held},
-    facts::{self, Balcony, Stalls, changed, details, eur, lapsed, offered, sold, took, took_seats},
+    facts::{eur, took_seats},
     minute, show_id,
 };
 
-fn payment(number: u128) -> PaymentId {
+pub(crate) fn payment(number: u128) -> PaymentId {
     PaymentId::new(Uuid::from_u128((7 << 76) + number))
 }
 
@@ -34,11 +34,11 @@ fn of_refund() -> OfRefund {
     OfRefund { payment: of(1), refund_id: RefundId::of(payment(1), 0) }
 }
 
-fn reference() -> PaymentReference {
+pub(crate) fn reference() -> PaymentReference {
     PaymentReference::parse("pi_1").expect("a reference")
 }
 
-fn reason() -> ReasonCode {
+pub(crate) fn reason() -> ReasonCode {
     ReasonCode::of("insufficient_funds")
 }
 
@@ -292,103 +292,4 @@ fn nothing_but_codes_gets_into_an_event() {
 #[test]
 fn of_booking_that_was_not_placed_nothing_is_paid() {
     assert_eq!(Booking::default().decide(start(1)), Err(BookingError::NotPlaced));
-}
-
-// The show.
-
-fn keep(minutes: i64, at: i64, strictly: bool) -> ShowCommand {
-    let (booking_id, attendee_id) = (booking(1), attendee(1));
-    ShowCommand::KeepHold { booking_id, attendee_id, until: minute(minutes), strictly, at: minute(at) }
-}
-
-fn sell(at: i64) -> ShowCommand {
-    ShowCommand::SellHeld { taken: took(1, &[(Stalls, 2)]), at: minute(at) }
-}
-
-fn hall() -> ShowEvent {
-    facts::created(vec![offered(Stalls, 3), offered(Balcony, 3)])
-}
-
-fn holds() -> ShowEvent {
-    facts::held(took(1, &[(Stalls, 2)]))
-}
-
-fn sold_at(at: i64) -> ShowEvent {
-    ShowEvent::TicketsSold { taken: took(1, &[(Stalls, 2)]), at: minute(at) }
-}
-
-#[test]
-fn a_hold_that_is_being_paid_is_kept_and_never_shortened() {
-    let extended = ShowEvent::HoldExtended { booking_id: booking(1), held_until: minute(19), at: minute(14) };
-    facts::given(vec![hall(), holds()]).when(keep(19, 14, true)).then_expect_events(vec![extended]);
-    facts::given(vec![hall(), holds()]).when(keep(15, 10, true)).then_expect_events(vec![]);
-    facts::given(vec![hall(), holds()]).when(keep(20, 15, true)).then_expect_error(ShowError::HoldExpired);
-    facts::given(vec![hall(), holds()]).when(keep(20, 15, false)).then_expect_events(vec![]);
-    facts::given(vec![hall(), sold(took(1, &[(Stalls, 2)]))])
-        .when(keep(20, 15, true))
-        .then_expect_error(ShowError::NotHeld);
-    facts::given(vec![hall(), holds(), facts::cancelled()])
-        .when(keep(20, 1, true))
-        .then_expect_error(ShowError::Cancelled);
-}
-
-#[test]
-fn paying_keeps_no_hold_for_ever() {
-    let extended =
-        |until| ShowEvent::HoldExtended { booking_id: booking(1), held_until: minute(until), at: minute(1) };
-    let facts = vec![hall(), holds(), extended(134)];
-    facts::given(facts).when(keep(138, 133, true)).then_expect_events(vec![ShowEvent::HoldExtended {
-        booking_id: booking(1),
-        held_until: minute(135),
-        at: minute(133),
-    }]);
-    facts::given(vec![hall(), holds(), extended(135)]).when(keep(139, 134, true)).then_expect_events(vec![]);
-}
-
-#[test]
-fn what_is_paid_is_sold_once() {
-    facts::given(vec![hall(), holds()]).when(sell(1)).then_expect_events(vec![sold_at(1)]);
-    facts::given(vec![hall(), holds(), sold_at(1)]).when(sell(2)).then_expect_events(vec![]);
-    facts::given(vec![hall(), holds()]).when(sell(600)).then_expect_events(vec![sold_at(600)]);
-}
-
-#[test]
-fn what_lapsed_is_taken_again_if_it_is_free() {
-    let lapsed = || lapsed(15, took(1, &[(Stalls, 2)]));
-    facts::given(vec![hall(), holds(), lapsed()]).when(sell(16)).then_expect_events(vec![sold_at(16)]);
-    let other = sold(took(2, &[(Stalls, 2)]));
-    facts::given(vec![hall(), holds(), lapsed(), other])
-        .when(sell(16))
-        .then_expect_error(ShowError::SoldOut { available: 1 });
-    let types = vec![offered(Balcony, 3)];
-    facts::given(vec![hall(), holds(), lapsed(), changed(details(), types, vec![])])
-        .when(sell(16))
-        .then_expect_error(ShowError::UnknownTicketType);
-}
-
-#[test]
-fn what_was_paid_for_a_cancelled_event_is_not_sold() {
-    facts::given(vec![hall(), holds(), facts::cancelled()])
-        .when(sell(1))
-        .then_expect_error(ShowError::Cancelled);
-}
-
-#[test]
-fn each_step_wants_of_the_show_what_it_needs_in_the_same_append() {
-    let state = folded(vec![held()]);
-    let placed = state.placed().expect("placed");
-    let of_show = |step| PaymentCommand { step, at: minute(1) }.of_show(placed);
-    let payment_id = payment(1);
-    let strictly = match of_show(PaymentStep::Start { payment_id }) {
-        Some(ShowCommand::KeepHold { until, strictly, .. }) if until == minute(1) + TIME_TO_PAY => strictly,
-        other => panic!("{other:?}"),
-    };
-    assert!(strictly, "there is nothing to pay for without a hold");
-    let declines = of_show(PaymentStep::Decline { payment_id, reason: reason() });
-    assert!(matches!(declines, Some(ShowCommand::KeepHold { strictly: false, .. })));
-    let sells = of_show(PaymentStep::Authorise { payment_id, reference: reference() });
-    assert!(matches!(sells, Some(ShowCommand::SellHeld { taken, .. }) if taken == took_seats(1, &[0, 4])));
-    let frees = of_show(PaymentStep::FailCapture { payment_id, reason: reason() });
-    assert!(matches!(frees, Some(ShowCommand::ReleaseTickets { .. })));
-    assert!(of_show(PaymentStep::Capture { payment_id }).is_none());
 }

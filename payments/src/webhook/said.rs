@@ -36,8 +36,7 @@ pub(super) fn about_money(body: &Value) -> Value {
     let mut said = kept(&OF_EVENT, body);
     let mut of_object = kept(&OF_OBJECT, object);
     of_object.insert("metadata".to_owned(), kept(&OF_METADATA, &object["metadata"]).into());
-    of_object
-        .insert("last_payment_error".to_owned(), kept(&OF_ERROR, &object["last_payment_error"]).into());
+    of_object.insert("last_payment_error".to_owned(), kept(&OF_ERROR, &object["last_payment_error"]).into());
     said.insert("object".to_owned(), of_object.into());
     said.into()
 }

@@ -1,8 +1,13 @@
 //! What the fake knows of payments, and what calls do to them.
 
+mod objects;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
+
+pub(super) use objects::error;
+use objects::{Intent, Refund, declined};
 
 /// Fields of a form.
 type Fields = [(String, String)];
@@ -14,27 +19,6 @@ pub(super) struct Ledger {
     /// What was asked with a key, and answered.
     keys: HashMap<String, (String, Answer)>,
     events: u64,
-}
-
-#[derive(Clone)]
-struct Intent {
-    id: String,
-    status: &'static str,
-    amount: i64,
-    currency: String,
-    received: i64,
-    declined: Option<&'static str>,
-    metadata: BTreeMap<String, String>,
-    method: String,
-}
-
-#[derive(Clone)]
-struct Refund {
-    id: String,
-    intent: String,
-    amount: i64,
-    status: &'static str,
-    metadata: BTreeMap<String, String>,
 }
 
 /// What a call is answered, and what is said about it by itself.
@@ -56,14 +40,6 @@ pub struct Totals {
     pub authorised: i64,
     /// Payments of which money was taken.
     pub captures: usize,
-}
-
-pub(super) fn error(kind: &str, code: &str) -> Value {
-    json!({ "error": { "type": kind, "code": code, "message": code } })
-}
-
-fn declined(reason: &str) -> Value {
-    json!({ "error": { "type": "card_error", "code": "card_declined", "decline_code": reason, "message": "Declined." } })
 }
 
 impl Answer {
@@ -282,27 +258,6 @@ impl Ledger {
         object["charges"] = json!([{ "billing_details": { "email": "buyer@example.org" }, "last4": "4242" }]);
         json!({
             "id": format!("evt_fake_{}", self.events), "object": "event", "type": kind, "data": { "object": object },
-        })
-    }
-}
-
-impl Intent {
-    fn body(&self) -> Value {
-        let error = self.declined.map(|reason| declined(reason)["error"].clone());
-        json!({
-            "id": self.id, "object": "payment_intent", "status": self.status, "amount": self.amount,
-            "currency": self.currency, "amount_received": self.received, "metadata": self.metadata,
-            "client_secret": format!("{}_secret_fake", self.id), "last_payment_error": error,
-        })
-    }
-}
-
-impl Refund {
-    fn body(&self) -> Value {
-        let failed = (self.status == "failed").then_some("expired_or_canceled_card");
-        json!({
-            "id": self.id, "object": "refund", "payment_intent": self.intent, "amount": self.amount,
-            "status": self.status, "failure_reason": failed, "metadata": self.metadata,
         })
     }
 }
