@@ -3,7 +3,7 @@
 use ::payments::{GatewayError, PaymentMethod};
 use domain::{
     PaymentId,
-    booking::{PaymentState, PaymentStep, PlacedBooking, ReasonCode},
+    booking::{PaymentState, PaymentStep, PlacedBooking, ReasonCode, Refund, RefundCause},
 };
 use event_store::{CommandContext, StreamId, StreamPosition};
 use secrecy::SecretString;
@@ -37,7 +37,7 @@ pub enum Paid {
         /// Why.
         reason: Option<ReasonCode>,
     },
-    /// There were no tickets any more; the money that was set aside is the buyer's again.
+    /// There were no tickets any more; the money is the buyer's again, or on its way back.
     TooLate {
         /// Why.
         reason: Option<ReasonCode>,
@@ -97,7 +97,12 @@ impl Payments {
         let Some(payment) = booking.payment(payment_id).cloned() else { return Err(NotPaid::Unknown) };
         let written =
             vec![StreamPosition { stream: StreamId::new("booking", booking.id), sequence: version }];
+        let came_too_late =
+            |refund: &Refund| refund.payment_id == payment_id && refund.cause == RefundCause::TooLate;
         match payment.state {
+            PaymentState::Captured if booking.refunds.iter().any(came_too_late) => {
+                Ok(Paid::TooLate { reason: Some(ReasonCode::of("booking-cancelled")) })
+            }
             PaymentState::Captured => Ok(Paid::Confirmed { booking: Box::new(booking), version, written }),
             PaymentState::ActionRequired => {
                 let reference = payment.reference.as_ref().ok_or(NotPaid::Unknown)?;

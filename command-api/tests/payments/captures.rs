@@ -1,4 +1,4 @@
-//! Money that was set aside and cannot be had after all.
+//! Money that was set aside and cannot be had after all, or comes for tickets that are gone.
 
 use command_api::Paid;
 use domain::booking::{BookingStatus, PaymentState};
@@ -40,4 +40,19 @@ async fn a_capture_that_fails_for_good_cancels_the_booking_wherever_its_driver_d
             assert!(office.somebody_else_books().await, "the ticket is free again");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_comes_for_a_cancelled_booking_goes_back_and_is_not_called_a_payment() {
+    let office = BoxOffice::open().await;
+    let gate = Gate::at(Moment::After(Call::Capture), &office.ledger);
+    let paying = office.pay(&gate, "pm_card_visa").await;
+    gate.reached().await;
+    office.cancel().await;
+    gate.open();
+    let paid = paying.await.unwrap();
+    assert!(matches!(paid, Ok(Paid::TooLate { .. })), "{paid:?}");
+    office.settle().await;
+    office.money_and_tickets_agree().await;
+    assert_eq!(office.booking().await.status, BookingStatus::Cancelled);
 }
