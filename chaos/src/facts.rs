@@ -73,8 +73,17 @@ pub(crate) enum BookingFact {
     /// What else becomes of the money.
     Money {
         show: Uuid,
-        name: &'static str,
+        what: Money,
     },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Money {
+    /// The event's type.
+    pub(crate) name: &'static str,
+    pub(crate) payment: Uuid,
+    /// Minor units, where the fact says how much.
+    pub(crate) amount: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -133,7 +142,11 @@ impl BookingFact {
             "BookingCancelled" => Self::Cancelled { show },
             "PaymentAuthorised" => Self::Authorised { show },
             other => match OF_MONEY.iter().find(|name| **name == other) {
-                Some(name) => Self::Money { show, name },
+                Some(name) => {
+                    let amount = payload["amount"]["amount"].as_i64().unwrap_or_default();
+                    let payment = id(payload, "paymentId")?;
+                    Self::Money { show, what: Money { name, payment, amount } }
+                }
                 None => bail!("no fact of a booking is called {other}"),
             },
         })
@@ -148,7 +161,7 @@ impl BookingFact {
             Self::Expired { .. } => "BookingExpired",
             Self::Cancelled { .. } => "BookingCancelled",
             Self::Authorised { .. } => "PaymentAuthorised",
-            Self::Money { name, .. } => name,
+            Self::Money { what, .. } => what.name,
         }
     }
 

@@ -1,7 +1,7 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::facts::Offer;
+use crate::facts::{Money, Offer};
 
 const TYPE: Uuid = Uuid::from_u128(1);
 
@@ -97,7 +97,8 @@ fn a_booking_is_paid_when_its_show_sells_it_and_not_otherwise() {
     let (_, sold) = follows(show, &ShowFact::Sold(priced.clone())).expect("a booking follows");
     let following = HashMap::from([(booking, vec![sold])]);
     let paid = |facts: &[BookingFact]| disagreements(&following, &HashMap::from([(booking, facts.to_vec())]));
-    let started = BookingFact::Money { show, name: "PaymentStarted" };
+    let what = Money { name: "PaymentStarted", payment: Uuid::from_u128(3), amount: 100 };
+    let started = BookingFact::Money { show, what };
     let authorised = BookingFact::Authorised { show };
     let confirmed = BookingFact::Confirmed { show, taken: priced };
     assert!(paid(&[started.clone(), authorised, confirmed.clone()]).is_empty());
