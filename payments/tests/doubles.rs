@@ -7,8 +7,7 @@ use payments::{
     About, Gateway, GatewayError, NewPayment, NewRefund, PaymentMethod, PaymentStanding, RefundStanding,
     Stripe,
 };
-use serde_json::Value;
-use testkit::{eventually, free_port, process::Process};
+use testkit::{eventually, free_port, localstripe::Localstripe, process::Process};
 use uuid::Uuid;
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -18,27 +17,10 @@ fn workspace(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-async fn start(name: &str, command: &mut Command, port: u16) -> (Process, Stripe, String) {
-    let process = Process::spawn(command);
-    let url = format!("http://127.0.0.1:{port}");
-    eventually(&format!("{name} answers"), DEADLINE, || async {
-        reqwest::get(format!("{url}/v1/refunds")).await.ok().map(drop)
-    })
-    .await;
-    (process, Stripe::new(KEY.to_owned().into(), Some(&url)).expect("a client"), url)
-}
-
-async fn localstripe() -> (Process, Stripe, String) {
-    let python = workspace(".dev/venv/bin/python");
-    assert!(python.exists(), "there is no {}: run ./dev test once, it brings localstripe", python.display());
-    let port = free_port();
-    let mut command = Command::new(python);
-    command.arg(workspace("testkit/run_localstripe.py")).args([
-        "--from-scratch",
-        "--port",
-        &port.to_string(),
-    ]);
-    start("localstripe", &mut command, port).await
+async fn localstripe() -> (Localstripe, Stripe) {
+    let localstripe = Localstripe::start(KEY).await;
+    let stripe = Stripe::new(KEY.to_owned().into(), Some(localstripe.url())).expect("a client");
+    (localstripe, stripe)
 }
 
 fn new_payment(amount: i64) -> NewPayment {
@@ -63,7 +45,7 @@ fn refund_of(payment: &NewPayment, reference: &str) -> NewRefund {
 
 #[tokio::test]
 async fn localstripe_sets_money_aside_takes_it_and_gives_it_back() {
-    let (_process, stripe, _) = localstripe().await;
+    let (_localstripe, stripe) = localstripe().await;
     let payment = new_payment(3_500);
     let opened = stripe.open(&payment).await.unwrap();
     assert_eq!(opened.standing, PaymentStanding::Open { declined: None });
@@ -81,7 +63,7 @@ async fn localstripe_sets_money_aside_takes_it_and_gives_it_back() {
 
 #[tokio::test]
 async fn localstripe_declines_and_voids() {
-    let (_process, stripe, _) = localstripe().await;
+    let (_localstripe, stripe) = localstripe().await;
     let payment = new_payment(3_500);
     let opened = stripe.open(&payment).await.unwrap();
     let card = method("pm_card_chargeCustomerFail");
@@ -97,34 +79,15 @@ async fn localstripe_declines_and_voids() {
 
 #[tokio::test]
 async fn localstripe_asks_the_buyer_where_the_bank_wants_more() {
-    let (_process, stripe, url) = localstripe().await;
-    let http = reqwest::Client::new();
-    let card = [
-        ("type", "card"),
-        ("card[number]", "4000002760003184"),
-        ("card[exp_month]", "12"),
-        ("card[exp_year]", "2030"),
-        ("card[cvc]", "123"),
-    ];
-    let made = http.post(format!("{url}/v1/payment_methods")).basic_auth(KEY, Some("")).form(&card);
-    let made: Value = made.send().await.unwrap().json().await.unwrap();
-    let card = method(made["id"].as_str().expect("a payment method"));
-    for (satisfies, expected) in [("true", PaymentStanding::Authorised), ("false", refused_by_the_bank())] {
+    let (localstripe, stripe) = localstripe().await;
+    let card = method(&localstripe.card_that_wants_more().await);
+    for (satisfies, expected) in [(true, PaymentStanding::Authorised), (false, refused_by_the_bank())] {
         let payment = new_payment(3_500);
         let opened = stripe.open(&payment).await.unwrap();
         let asked = stripe.authorise(payment.payment_id, &opened.reference, &card).await.unwrap();
         assert_eq!(asked.standing, PaymentStanding::ActionRequired);
         let secret = asked.client_secret.expect("a client secret");
-        let form = [("client_secret", secrecy::ExposeSecret::expose_secret(&secret)), ("success", satisfies)];
-        let url = format!("{url}/v1/payment_intents/{}/_authenticate", opened.reference);
-        http.post(url)
-            .basic_auth(KEY, Some(""))
-            .form(&form)
-            .send()
-            .await
-            .unwrap()
-            .error_for_status()
-            .unwrap();
+        localstripe.authenticate(secrecy::ExposeSecret::expose_secret(&secret), satisfies).await;
         assert_eq!(stripe.payment(&opened.reference).await.unwrap().standing, expected);
     }
 }
@@ -155,7 +118,13 @@ async fn stripe_mock_accepts_every_request_and_its_answers_are_understood() {
         &other.to_string(),
         "-strict-version-check=false",
     ]);
-    let (_process, stripe, _) = start("stripe-mock", &mut command, port).await;
+    let _process = Process::spawn(&mut command);
+    let url = format!("http://127.0.0.1:{port}");
+    eventually("stripe-mock answers", DEADLINE, || async {
+        reqwest::get(format!("{url}/v1/refunds")).await.ok().map(drop)
+    })
+    .await;
+    let stripe = Stripe::new(KEY.to_owned().into(), Some(&url)).unwrap();
     let payment = new_payment(3_500);
     let opened = stripe.open(&payment).await.unwrap();
     let reference = opened.reference.as_str();

@@ -18,6 +18,7 @@ pub mod claims;
 mod eventually;
 mod guardian;
 pub mod kafka;
+pub mod localstripe;
 mod port;
 pub mod postgres;
 pub mod process;

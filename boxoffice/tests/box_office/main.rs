@@ -22,6 +22,7 @@ mod idempotency;
 mod inbox;
 mod kafka;
 mod limits;
+mod localstripe;
 mod login_limits;
 mod long_log;
 mod notifications;

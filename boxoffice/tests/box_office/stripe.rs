@@ -37,19 +37,19 @@ pub(crate) async fn event(office: &BoxOffice, capacity: u32) -> (Person, String)
     (host, event.text("/id"))
 }
 
-async fn held(office: &BoxOffice, event_id: &str) -> (Person, String) {
+pub(crate) async fn held(office: &BoxOffice, event_id: &str) -> (Person, String) {
     let attendee = office.register("attendee").await;
     let booking = office.book(&attendee, event_id).await;
     booking.expect(StatusCode::CREATED);
     (attendee, booking.text("/id"))
 }
 
-async fn pay(office: &BoxOffice, attendee: &Person, booking_id: &str, card: &str) -> Answer {
+pub(crate) async fn pay(office: &BoxOffice, attendee: &Person, booking_id: &str, card: &str) -> Answer {
     let path = format!("/api/v1/bookings/{booking_id}/payment");
     office.post(&path, Some(&attendee.token), &json!({ "paymentMethod": card })).await
 }
 
-async fn is(office: &BoxOffice, attendee: &Person, booking_id: &str, status: &str) {
+pub(crate) async fn is(office: &BoxOffice, attendee: &Person, booking_id: &str, status: &str) {
     let path = format!("/api/v1/bookings/{booking_id}");
     eventually(&format!("the booking is {status}"), DEADLINE, || async {
         let seen = office.get(&path, Some(&attendee.token)).await;
