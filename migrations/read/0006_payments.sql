@@ -31,12 +31,6 @@ create table refunds (
 create index refunds_booking on refunds (booking_id, requested_at);
 create index refunds_status on refunds (status, requested_at, id);
 
--- Whose payments these are.
-create table payment_bookings (
-    booking_id uuid primary key,
-    user_id    uuid not null
-);
-
 -- What was sold and what was given back, a row a ticket type. They are added up when they are read, so that no two
 -- bookings share a row.
 create table sale_lines (

@@ -9,9 +9,9 @@ use crate::harness::{BoxOffice, DEADLINE, Person, event_request};
 
 const PROJECTIONS: [(&str, &[&str]); 5] = [
     ("users", &["users", "users_applied"]),
-    ("events", &["events", "event_ticket_types", "events_applied"]),
+    ("events", &["events", "event_ticket_types", "event_holds", "events_applied"]),
     ("bookings", &["bookings", "bookings_applied"]),
-    ("payments", &["payment_bookings", "sale_lines", "payments_applied"]),
+    ("payments", &["payments", "refunds", "sale_lines", "payments_applied"]),
     (
         "notifications",
         &[
@@ -67,6 +67,31 @@ async fn use_the_inbox(office: &BoxOffice, host: &Person, attendees: &[Person]) 
     office.get_after("/api/v1/users", token, &gone).await.expect(StatusCode::OK);
 }
 
+/// One is paid, one is declined and then paid and given back, one is held.
+async fn pay(office: &BoxOffice) {
+    let price = json!({ "amount": 2_500, "currency": "EUR" });
+    let offer = json!([{ "name": "Floor", "price": price, "capacity": 10 }]);
+    let (_, event) = office.event_selling("ticketTypes", offer, 900).await;
+    for cards in [&["pm_card_visa"][..], &["pm_card_chargeDeclined", "pm_card_visa"], &[]] {
+        let attendee = office.register("attendee").await;
+        let token = Some(attendee.token.as_str());
+        let path =
+            format!("/api/v1/bookings/{}", office.book(&attendee, &event.text("/id")).await.text("/id"));
+        for card in cards {
+            let card = json!({ "paymentMethod": card });
+            office.post(&format!("{path}/payment"), token, &card).await;
+        }
+        if cards.len() == 2 {
+            office.delete(&path, token).await.expect(StatusCode::NO_CONTENT);
+            eventually("the money is back", DEADLINE, || async {
+                let seen = office.get(&format!("{path}/payment"), token).await;
+                (seen.body["refunds"][0]["status"] == "made").then_some(())
+            })
+            .await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_replay_of_each_projection_gives_the_rows_of_the_live_one() {
     let office = BoxOffice::up(None).await;
@@ -87,6 +112,7 @@ async fn a_replay_of_each_projection_gives_the_rows_of_the_live_one() {
     office.get_after(&sales, Some(&host.token), &last).await.expect(StatusCode::OK);
     office.get_after("/api/v1/events", None, &last).await.expect(StatusCode::OK);
 
+    pay(&office).await;
     use_the_inbox(&office, &host, &attendees).await;
 
     let pool = PgPool::connect(office.database.url()).await.expect("connects");

@@ -17,7 +17,7 @@ use crate::{
     projection::{AppliedSql, applied_sql},
 };
 
-/// One row an attempt, a refund, a booking, and a ticket type of what was sold or given back.
+/// One row an attempt, a refund, and a ticket type of what was sold or given back.
 #[derive(Debug, Clone, Copy)]
 pub struct Payments;
 
@@ -32,7 +32,7 @@ impl Projection for Payments {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["payments", "refunds", "payment_bookings", "sale_lines", "payments_applied"]
+        &["payments", "refunds", "sale_lines", "payments_applied"]
     }
 
     fn rebuild_schema(&self) -> &'static str {
@@ -68,10 +68,8 @@ struct Rows {
 impl Rows {
     fn fold(&mut self, event: BookingEvent) {
         match event {
-            BookingEvent::BookingHeld { booking_id, user_id, .. } => self.sales.book(booking_id, user_id),
-            BookingEvent::BookingConfirmed { booking_id, event_id, user_id, tickets, at, .. } => {
+            BookingEvent::BookingConfirmed { booking_id, event_id, tickets, at, .. } => {
                 self.sales.sell(booking_id, event_id, &tickets, at);
-                self.sales.book(booking_id, user_id);
             }
             BookingEvent::PaymentStarted { of, amount, at } => self.attempts.start(of, amount, at),
             BookingEvent::PaymentActionRequired { of, at, .. } => {
@@ -106,7 +104,8 @@ impl Rows {
             BookingEvent::RefundResumed { of, at } => {
                 self.refunds.is(of, RefundState::Requested, None, at);
             }
-            BookingEvent::BookingExtended { .. }
+            BookingEvent::BookingHeld { .. }
+            | BookingEvent::BookingExtended { .. }
             | BookingEvent::BookingExpired { .. }
             | BookingEvent::BookingCancelled { .. } => {}
         }

@@ -80,24 +80,12 @@ impl Listed for Refund {
     }
 }
 
-/// Whose booking it is, and for which event.
-pub(crate) struct PaidBooking {
-    pub(crate) user_id: Uuid,
-    pub(crate) payments: BookingPayments,
-}
-
-/// All that is known of a booking's money, at one moment; nothing if there is no such booking.
+/// All that is known of a booking's money, at one moment.
 ///
 /// # Errors
 /// The database does not answer.
-pub(crate) async fn of_booking(pool: &PgPool, booking_id: Uuid) -> Result<Option<PaidBooking>, sqlx::Error> {
+pub(crate) async fn of_booking(pool: &PgPool, booking_id: Uuid) -> Result<BookingPayments, sqlx::Error> {
     let mut tx = pool.begin_with(ONE_STATE).await?;
-    let user_id: Option<Uuid> =
-        sqlx::query_scalar("select user_id from payment_bookings where booking_id = $1")
-            .bind(booking_id)
-            .fetch_optional(&mut *tx)
-            .await?;
-    let Some(user_id) = user_id else { return Ok(None) };
     let payments = sqlx::query(
         "select id, amount, currency, status, reason, started_at, changed_at from payments
          where booking_id = $1 order by started_at, id",
@@ -116,7 +104,7 @@ pub(crate) async fn of_booking(pool: &PgPool, booking_id: Uuid) -> Result<Option
     tx.commit().await?;
     let payments = payments.iter().map(payment).collect::<Result<_, _>>()?;
     let refunds = refunds.iter().map(refund).collect::<Result<_, _>>()?;
-    Ok(Some(PaidBooking { user_id, payments: BookingPayments { booking_id, payments, refunds } }))
+    Ok(BookingPayments { booking_id, payments, refunds })
 }
 
 /// What an event has earned of a ticket type on a day.

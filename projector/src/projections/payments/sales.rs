@@ -4,16 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{BookingId, Money, RefundId, ShowId, UserId, booking::OfRefund, show::TicketLine};
+use domain::{BookingId, Money, RefundId, ShowId, booking::OfRefund, show::TicketLine};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::projection::column;
 
-/// What some events make of `payment_bookings` and `sale_lines`.
+/// What some events make of `sale_lines`.
 #[derive(Default)]
 pub(super) struct Rows {
-    booked: BTreeMap<BookingId, UserId>,
     /// The lines of bookings that were sold, by ticket type; those of refunded ones as they are in the table, too.
     sold: BTreeMap<BookingId, Vec<Line>>,
     /// New lines, of bookings and of refunds.
@@ -52,11 +51,6 @@ impl Rows {
             known.sold.entry(BookingId::new(booking)).or_default().push(line);
         }
         Ok(known)
-    }
-
-    /// Whose it is.
-    pub(super) fn book(&mut self, booking_id: BookingId, user_id: UserId) {
-        self.booked.insert(booking_id, user_id);
     }
 
     pub(super) fn sell(
@@ -103,9 +97,6 @@ impl Rows {
 
     /// What counts no more goes first: a refund that failed may have been made since.
     pub(super) async fn write_in_tx(&self, tx: &mut PgConnection) -> Result<(), sqlx::Error> {
-        if !self.booked.is_empty() {
-            self.write_booked_in_tx(tx).await?;
-        }
         if !self.taken_back.is_empty() {
             sqlx::query("delete from sale_lines where cause_id = any($1)")
                 .bind(column(&self.taken_back, |id| id.uuid()))
@@ -115,18 +106,6 @@ impl Rows {
         if !self.lines.is_empty() {
             self.write_lines_in_tx(tx).await?;
         }
-        Ok(())
-    }
-
-    async fn write_booked_in_tx(&self, tx: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "insert into payment_bookings (booking_id, user_id) select * from unnest($1::uuid[], $2::uuid[])
-             on conflict (booking_id) do nothing",
-        )
-        .bind(column(self.booked.keys(), |id| id.uuid()))
-        .bind(column(self.booked.values(), |user| user.uuid()))
-        .execute(tx)
-        .await?;
         Ok(())
     }
 
