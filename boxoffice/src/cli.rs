@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Migrate,
     /// Rebuilds a read model from the event log, beside the live one, and puts it in its place
     Replay {
-        /// users, events, bookings or notifications
+        /// users, events, bookings, payments or notifications
         projection: String,
         /// Begins anew, where otherwise a rebuild that was paused or killed would go on
         #[arg(long, conflicts_with = "dry_run")]

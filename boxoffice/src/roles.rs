@@ -1,9 +1,12 @@
 //! What each role is made of: its routes, its health checks, its work.
 
+use std::sync::Arc;
+
 use axum::Router;
 use command_api::{CommandApi, signing_keys::SigningKey};
 use feed::Relay;
 use futures::future::BoxFuture;
+use payments::{Gateway, Guarded, Stripe};
 use platform::{
     Config, Shutdown,
     health::Check,
@@ -39,7 +42,10 @@ pub(crate) async fn command_api(
     let store = databases.store(pool.clone()).await?;
     let signing_key = SigningKey::load_or_make(&store, config.jwt_key.as_ref()).await?;
     let api = CommandApi::new(store, TokenChecker::new(pool.clone()), signing_key, config.hold_seconds);
-    let api = api.behind(config.trusted_proxies.clone());
+    let mut api = api.behind(config.trusted_proxies.clone());
+    if let Some(stripe) = stripe(config)? {
+        api = api.paid_through(stripe, config.stripe_webhook_secret.clone());
+    }
     let (writers, stop) = (api.show_writers().clone(), shutdown.token().clone());
     let rest = async move {
         stop.cancelled().await;
@@ -51,6 +57,13 @@ pub(crate) async fn command_api(
         checks: vec![postgres::ready("write database", &pool)],
         work: Some(Box::pin(rest)),
     })
+}
+
+/// Nothing without a key: then bookings are paid through the embedded test gateway.
+fn stripe(config: &Config) -> anyhow::Result<Option<Arc<dyn Gateway>>> {
+    let Some(key) = config.stripe_key.clone() else { return Ok(None) };
+    let stripe = Stripe::new(key, config.stripe_url.as_deref())?;
+    Ok(Some(Arc::new(Guarded::new(stripe))))
 }
 
 pub(crate) async fn query_api(
@@ -159,7 +172,10 @@ pub(crate) async fn processes(
 ) -> anyhow::Result<Role> {
     let pool = databases.write_pool("boxoffice processes").await?;
     let store = databases.store(pool).await?;
-    let processes = Processes::new(store, config.kafka_brokers.clone());
+    let mut processes = Processes::new(store, config.kafka_brokers.clone());
+    if let Some(stripe) = stripe(config)? {
+        processes = processes.paid_through(stripe);
+    }
     let failing = processes.failing();
     let check = Check::new("processes", move || {
         let failing: Vec<&str> = failing.borrow().iter().copied().collect();

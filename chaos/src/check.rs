@@ -1,10 +1,11 @@
-//! The checks: what is left is held against the journal and against the invariants I1 to I6 of ARCHITECTURE.md.
+//! The checks: what is left is held against the journal and against the invariants I1 to I6 and I8 of ARCHITECTURE.md.
 //!
 //! Nothing here uses the product's code: a fold that is wrong in the product must not be wrong here too.
 
 mod acknowledged;
 mod chain;
 mod in_kafka;
+mod money;
 mod once;
 mod read_models;
 mod rebuilds;
@@ -71,6 +72,7 @@ pub(crate) async fn everything(cluster: &Cluster, journal: &Entries, findings: &
     once::check(journal, &evidence, findings);
     shows::check(&evidence, findings);
     refusals::check(journal, &evidence, findings);
+    money::check(&cluster.write, &evidence, findings).await?;
     chain::check(&cluster.write, findings).await?;
     in_kafka::check(&cluster.brokers, journal, &evidence, findings).await?;
     read_models::check(&cluster.read, &evidence, findings).await?;

@@ -47,11 +47,43 @@ pub(crate) struct Taken {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BookingFact {
-    Held { show: Uuid, taken: Taken, until: DateTime<Utc> },
-    Confirmed { show: Uuid, taken: Taken },
-    Extended { show: Uuid, until: DateTime<Utc> },
-    Expired { show: Uuid },
-    Cancelled { show: Uuid },
+    Held {
+        show: Uuid,
+        taken: Taken,
+        until: DateTime<Utc>,
+    },
+    Confirmed {
+        show: Uuid,
+        taken: Taken,
+    },
+    Extended {
+        show: Uuid,
+        until: DateTime<Utc>,
+    },
+    Expired {
+        show: Uuid,
+    },
+    Cancelled {
+        show: Uuid,
+    },
+    /// The money is set aside, and so the tickets are sold.
+    Authorised {
+        show: Uuid,
+    },
+    /// What else becomes of the money.
+    Money {
+        show: Uuid,
+        what: Money,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Money {
+    /// The event's type.
+    pub(crate) name: &'static str,
+    pub(crate) payment: Uuid,
+    /// Minor units, where the fact says how much.
+    pub(crate) amount: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -83,6 +115,20 @@ impl ShowFact {
     }
 }
 
+/// Facts about money that change nothing about tickets.
+const OF_MONEY: [&str; 10] = [
+    "PaymentStarted",
+    "PaymentActionRequired",
+    "PaymentDeclined",
+    "PaymentCaptured",
+    "PaymentCaptureFailed",
+    "PaymentVoided",
+    "RefundRequested",
+    "RefundMade",
+    "RefundFailed",
+    "RefundResumed",
+];
+
 impl BookingFact {
     pub(crate) fn parse(event_type: &str, payload: &Value) -> Result<Self> {
         let show = id(payload, "eventId")?;
@@ -94,7 +140,15 @@ impl BookingFact {
             "BookingExtended" => Self::Extended { show, until: time(payload, "heldUntil")? },
             "BookingExpired" => Self::Expired { show },
             "BookingCancelled" => Self::Cancelled { show },
-            other => bail!("no fact of a booking is called {other}"),
+            "PaymentAuthorised" => Self::Authorised { show },
+            other => match OF_MONEY.iter().find(|name| **name == other) {
+                Some(name) => {
+                    let amount = payload["amount"]["amount"].as_i64().unwrap_or_default();
+                    let payment = id(payload, "paymentId")?;
+                    Self::Money { show, what: Money { name, payment, amount } }
+                }
+                None => bail!("no fact of a booking is called {other}"),
+            },
         })
     }
 
@@ -106,6 +160,21 @@ impl BookingFact {
             Self::Extended { .. } => "BookingExtended",
             Self::Expired { .. } => "BookingExpired",
             Self::Cancelled { .. } => "BookingCancelled",
+            Self::Authorised { .. } => "PaymentAuthorised",
+            Self::Money { what, .. } => what.name,
+        }
+    }
+
+    /// Whether its show says it, too. What costs something is confirmed by its money alone.
+    pub(crate) const fn is_of_show(&self) -> bool {
+        match self {
+            Self::Held { .. }
+            | Self::Extended { .. }
+            | Self::Expired { .. }
+            | Self::Cancelled { .. }
+            | Self::Authorised { .. } => true,
+            Self::Confirmed { taken, .. } => taken.total == 0,
+            Self::Money { .. } => false,
         }
     }
 }

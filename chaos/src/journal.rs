@@ -23,6 +23,7 @@ pub(crate) enum Order {
     Book(Wanted),
     Extend { booking: Uuid },
     CancelBooking { booking: Uuid },
+    Pay { booking: Uuid },
     Follow { host: Uuid },
     Unfollow { host: Uuid },
     ShowInterest { event: Uuid },
@@ -137,6 +138,7 @@ impl Order {
             Self::Book(_) => "book",
             Self::Extend { .. } => "extend hold",
             Self::CancelBooking { .. } => "cancel booking",
+            Self::Pay { .. } => "pay booking",
             Self::Follow { .. } => "follow host",
             Self::Unfollow { .. } => "unfollow host",
             Self::ShowInterest { .. } => "show interest",
@@ -154,7 +156,9 @@ impl Order {
             | Self::ChangeEvent { event }
             | Self::ShowInterest { event }
             | Self::Book(Wanted { event, .. }) => ("event", event),
-            Self::Extend { booking } | Self::CancelBooking { booking } => ("booking", booking),
+            Self::Extend { booking } | Self::CancelBooking { booking } | Self::Pay { booking } => {
+                ("booking", booking)
+            }
             Self::Follow { host } | Self::Unfollow { host } => ("user", host),
         };
         Some((kind.to_owned(), id.to_string()))

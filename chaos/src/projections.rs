@@ -8,10 +8,11 @@ use sqlx::PgPool;
 use crate::journal::StreamKey;
 
 /// Projections, and the types of stream that each follows.
-pub(crate) const PROJECTIONS: [(&str, &[&str]); 4] = [
+pub(crate) const PROJECTIONS: [(&str, &[&str]); 5] = [
     ("users", &["user"]),
     ("events", &["event"]),
     ("bookings", &["booking"]),
+    ("payments", &["booking"]),
     ("notifications", &["user", "event", "booking"]),
 ];
 
@@ -44,6 +45,7 @@ fn applied_query(projection: &str) -> &'static str {
         "users" => "select stream_type, stream_id, sequence from read_model.users_applied",
         "events" => "select stream_type, stream_id, sequence from read_model.events_applied",
         "bookings" => "select stream_type, stream_id, sequence from read_model.bookings_applied",
+        "payments" => "select stream_type, stream_id, sequence from read_model.payments_applied",
         _ => "select stream_type, stream_id, sequence from read_model.notifications_applied",
     }
 }

@@ -51,12 +51,13 @@ async fn lags(cluster: &Cluster) -> Result<Lags> {
 }
 
 async fn of_the_write_database(write: &PgPool) -> Result<Lags> {
-    let lags: (i64, i64, i64, i64, i64) = sqlx::query_as(
+    let lags: (i64, i64, i64, i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from outbox),
                 (select count(*) from events) - (select count(*) from event_log),
                 (select coalesce(max(global_position), 0) from event_log) - (select published_position from relay_leader),
                 (select count(*) from cascades),
-                (select count(*) from hold_deadlines where held_until <= clock_timestamp())",
+                (select count(*) from hold_deadlines where held_until <= clock_timestamp()),
+                (select count(*) from payments_due where due_at <= clock_timestamp())",
     )
     .fetch_one(write)
     .await
@@ -67,13 +68,14 @@ async fn of_the_write_database(write: &PgPool) -> Result<Lags> {
         ("entries that Kafka has not confirmed".to_owned(), lags.2),
         ("cascades under way".to_owned(), lags.3),
         ("deadlines of holds that have passed".to_owned(), lags.4),
+        ("payments that are due".to_owned(), lags.5),
     ])
 }
 
-/// No event of a run has holds of more than a few seconds.
+/// No event of a run has holds of more than a few seconds; a payment makes them longer.
 async fn of_the_read_database(read: &PgPool) -> Result<Lags> {
     let lags: (i64, i64) = sqlx::query_as(
-        "select (select count(*) from read_model.event_holds),
+        "select (select count(*) from read_model.event_holds where held_until <= clock_timestamp()),
                 (select count(*) from read_model.bookings b join read_model.events e on e.id = b.event_id
                  where e.status = 'cancelled' and b.status in ('held', 'confirmed'))",
     )
@@ -113,7 +115,7 @@ async fn of_groups(brokers: String) -> Result<Lags> {
                 records::lag(&brokers, &group, types)?,
             ));
         }
-        let lag = records::lag(&brokers, "boxoffice-processes", &["event"])?;
+        let lag = records::lag(&brokers, "boxoffice-processes", &["event", "booking"])?;
         lags.push(("records that processes has not read".to_owned(), lag));
         anyhow::Ok(lags)
     });

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use contract::{CONSISTENCY_TOKEN_HEADER, ConsistencyToken, StreamPoint};
 use domain::{
     Money,
-    booking::PlacedBooking,
+    booking::{PlacedBooking, Refund},
     notification::{Channel, NotificationKind, Preferences},
     show::{CreatedShow, ShowStatus},
     user::Profile,
@@ -68,6 +68,11 @@ pub(crate) fn booking_changed(done: Done) -> Result<Response, Problem> {
 pub(crate) fn event_changed(done: Done) -> Result<Response, Problem> {
     let Subject::Show(event) = done.subject else { return Err(Problem::internal()) };
     Ok(changed(event.version, &event, &done.written))
+}
+
+/// It goes on elsewhere.
+pub(crate) fn accepted<T: Serialize>(body: &T, written: &[StreamPosition]) -> Response {
+    (StatusCode::ACCEPTED, consistency(written), Json(body)).into_response()
 }
 
 /// Done, and there is nothing to show.
@@ -166,6 +171,21 @@ fn ticket_type(ticket_type: &domain::show::TicketType, held: u32) -> contract::T
         sold: i64::from(ticket_type.sold),
         held: i64::from(held),
         available: i64::from(ticket_type.capacity.saturating_sub(ticket_type.sold).saturating_sub(held)),
+    }
+}
+
+pub(crate) fn refund(booking: &PlacedBooking, refund: &Refund) -> contract::Refund {
+    contract::Refund {
+        id: refund.id.uuid(),
+        payment_id: refund.payment_id.uuid(),
+        booking_id: booking.id.uuid(),
+        event_id: booking.event_id.uuid(),
+        amount: money(refund.amount),
+        status: refund.state.name().to_owned(),
+        cause: refund.cause.name().to_owned(),
+        reason: refund.reason.as_ref().map(|reason| reason.as_str().to_owned()),
+        requested_at: refund.requested_at,
+        changed_at: refund.since,
     }
 }
 

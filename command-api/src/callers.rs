@@ -25,6 +25,10 @@ pub(crate) struct Attendee(pub(crate) UserId);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Host(pub(crate) UserId);
 
+/// Who looks after the box office.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Admin(pub(crate) UserId);
+
 impl FromRequestParts<CommandApi> for Member {
     type Rejection = Problem;
 
@@ -55,6 +59,18 @@ impl FromRequestParts<CommandApi> for Host {
         match member.role {
             Role::Host => Ok(Self(member.id)),
             Role::Attendee | Role::Admin => Err(Problem::forbidden("Only hosts offer events.")),
+        }
+    }
+}
+
+impl FromRequestParts<CommandApi> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &CommandApi) -> Result<Self, Problem> {
+        let member = Member::from_request_parts(parts, api).await?;
+        match member.role {
+            Role::Admin => Ok(Self(member.id)),
+            Role::Attendee | Role::Host => Err(Problem::forbidden("Only administrators may do this.")),
         }
     }
 }

@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use cqrs_es::Aggregate;
 use domain::{
-    BookingId, ShowId,
-    booking::{Booking, BookingCommand, PlaceBooking, PlacedBooking},
-    show::{ShowEvent, Taken},
+    BookingId,
+    booking::{
+        Booking, BookingCommand, BookingError, PaymentCommand, PlaceBooking, PlacedBooking, RefundCause,
+    },
+    show::{CreatedShow, ShowCommand, ShowEvent, ShowStatus, Taken},
 };
 use event_store::{AppendError, EventStore, Metadata, NewEvent, StreamAppend, StreamId, StreamPosition};
 
@@ -42,11 +44,56 @@ impl Bookings {
     /// What an event of the show means to a booking, folded in and to be appended; nothing if it means nothing.
     pub(crate) fn follow(
         &mut self,
-        show_id: ShowId,
+        show: &CreatedShow,
         event: &ShowEvent,
         metadata: &Metadata,
     ) -> Result<Option<(BookingId, StreamAppend)>, AppendError> {
-        let Some((booking_id, command)) = booking_command(show_id, event) else { return Ok(None) };
+        match booking_command(show, event) {
+            Some((booking_id, command)) => self.tell(booking_id, command, metadata),
+            None => Ok(None),
+        }
+    }
+
+    /// A step of paying that the booking has agreed to before, see [`Self::agrees`].
+    pub(crate) fn pay(
+        &mut self,
+        booking_id: BookingId,
+        command: PaymentCommand,
+        metadata: &Metadata,
+    ) -> Result<Option<(BookingId, StreamAppend)>, AppendError> {
+        self.tell(booking_id, BookingCommand::Pay(command), metadata)
+    }
+
+    /// Whether a step of paying leads to anything, and what the show must agree to then.
+    ///
+    /// # Errors
+    /// The booking refuses.
+    pub(crate) fn agrees(
+        &self,
+        booking_id: BookingId,
+        command: &PaymentCommand,
+    ) -> Result<Agreed, BookingError> {
+        let booking = self.0.get(&booking_id).ok_or(BookingError::NotPlaced)?;
+        let placed = booking.state.placed().ok_or(BookingError::NotPlaced)?;
+        let events = booking.state.decide(BookingCommand::Pay(command.clone()))?;
+        if events.is_empty() {
+            return Ok(Agreed::NothingLeft);
+        }
+        Ok(command.of_show(placed).map_or(Agreed::Alone, Agreed::WithShow))
+    }
+
+    /// These, too.
+    pub(crate) fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    fn tell(
+        &mut self,
+        booking_id: BookingId,
+        command: BookingCommand,
+        metadata: &Metadata,
+    ) -> Result<Option<(BookingId, StreamAppend)>, AppendError> {
         let booking = self.0.entry(booking_id).or_default();
         let events = booking.state.decide(command).map_err(|error| sqlx::Error::Decode(error.into()))?;
         if events.is_empty() {
@@ -68,6 +115,16 @@ impl Bookings {
         let stream = StreamId::new(Booking::TYPE, booking_id);
         Some((booking.state.placed()?, StreamPosition { stream, sequence: booking.sequence }))
     }
+}
+
+/// What a booking says to a step of paying.
+pub(crate) enum Agreed {
+    /// It has happened, or has been overtaken.
+    NothingLeft,
+    /// It is about money alone.
+    Alone,
+    /// If the show agrees to this.
+    WithShow(ShowCommand),
 }
 
 /// The booking whose stream is there already and goes on with an event of the show.
@@ -93,7 +150,12 @@ fn booking_of(event: &ShowEvent) -> Option<BookingId> {
 }
 
 /// What an event of the show means to a booking.
-fn booking_command(show_id: ShowId, event: &ShowEvent) -> Option<(BookingId, BookingCommand)> {
+fn booking_command(show: &CreatedShow, event: &ShowEvent) -> Option<(BookingId, BookingCommand)> {
+    let show_id = show.id;
+    let cause = match show.status {
+        ShowStatus::Cancelled => RefundCause::EventCancelled,
+        ShowStatus::Draft | ShowStatus::Published => RefundCause::BookingCancelled,
+    };
     let place = |taken: &Taken, held_until, at| {
         BookingCommand::Place(PlaceBooking { event_id: show_id, taken: taken.clone(), held_until, at })
     };
@@ -104,7 +166,7 @@ fn booking_command(show_id: ShowId, event: &ShowEvent) -> Option<(BookingId, Boo
             BookingCommand::Extend { held_until: *held_until, at: *at }
         }
         ShowEvent::HoldExpired { at, .. } => BookingCommand::Expire { at: *at },
-        ShowEvent::TicketsReleased { at, .. } => BookingCommand::Cancel { at: *at },
+        ShowEvent::TicketsReleased { at, .. } => BookingCommand::Cancel { cause, at: *at },
         ShowEvent::EventCreated { .. }
         | ShowEvent::EventPublished { .. }
         | ShowEvent::EventChanged { .. }

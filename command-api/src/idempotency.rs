@@ -114,6 +114,19 @@ impl CommandApi {
         }
     }
 
+    /// The receipt of an earlier success of the same request.
+    ///
+    /// # Errors
+    /// 422 `idempotency-key-reused`; or the database failed.
+    pub(crate) async fn receipt_before(
+        &self,
+        scope: Scope<'_>,
+        key: &IdempotencyKey,
+        body: &[u8],
+    ) -> Result<Option<Receipt>, Problem> {
+        self.earlier(&self.receipt_of(scope, key, body)).await
+    }
+
     fn receipt_of(&self, scope: Scope<'_>, key: &IdempotencyKey, body: &[u8]) -> NewReceipt {
         let master_key = self.store.master_key();
         let identity = format!("{}\n{}\n{}", scope.caller, scope.route, key.as_str());

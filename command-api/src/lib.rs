@@ -1,9 +1,10 @@
 //! The write edge: HTTP in, events out. One file a command, in `commands/`.
 //!
 //! - `routes`: every route, one line each.
-//! - `show_writers` and `show_batch`: the one writer of each busy show's stream.
+//! - `show_writers`, `show_batch` and `show_decisions`: the one writer of each busy show's stream.
 //! - `accounts`, `passwords`, `sessions`, `refresh_tokens`, `login_attempts`, [`signing_keys`]: credentials, which are
 //!   never events.
+//! - [`Payments`]: what the payment gateway is asked, and what the booking is told of it.
 //! - `idempotency`: a command that has an id takes effect at most once.
 //!
 //! Architecture invariant: nothing here reads the read models or knows Kafka. What a rule says is in `domain`; here its
@@ -22,11 +23,13 @@ mod idempotency;
 mod login_attempts;
 mod offers;
 mod passwords;
+mod payments;
 mod refresh_tokens;
 mod refusals;
 mod routes;
 mod sessions;
 mod show_batch;
+mod show_decisions;
 mod show_orders;
 mod show_state;
 mod show_writers;
@@ -35,15 +38,18 @@ pub mod signing_keys;
 pub use commands::erase_user::{ErasureError, ErasureReport, erase};
 pub use commands::register_user::{NewUser, RegistrationError, register};
 pub use passwords::Passwords;
+pub use payments::{NotPaid, Paid, Payments, PaymentsError, Progress};
 pub use routes::{description, router};
 pub use show_orders::{Done, HostOrder, OrderError, ShowOrder};
 pub use show_writers::ShowWriters;
 
 use std::{ops::Deref, sync::Arc};
 
+use ::payments::Gateway;
 use axum::extract::FromRef;
 use event_store::EventStore;
 use platform::{TrustedProxies, tokens::TokenChecker};
+use secrecy::SecretString;
 
 use crate::{idempotency::InProgress, signing_keys::SigningKey};
 
@@ -60,6 +66,8 @@ pub struct Parts {
     pub(crate) passwords: Passwords,
     pub(crate) in_progress: Arc<InProgress>,
     pub(crate) show_writers: ShowWriters,
+    pub(crate) payments: Payments,
+    pub(crate) webhook_secret: Option<SecretString>,
     pub(crate) hold_seconds: u32,
     pub(crate) trusted_proxies: Arc<TrustedProxies>,
 }
@@ -71,8 +79,11 @@ impl CommandApi {
     pub fn new(store: EventStore, tokens: TokenChecker, signing_key: SigningKey, hold_seconds: u32) -> Self {
         let signing_key = Arc::new(signing_key);
         housekeeping::spawn(store.clone(), &signing_key);
+        let show_writers = ShowWriters::new(store.clone());
         Self(Arc::new(Parts {
-            show_writers: ShowWriters::new(store.clone()),
+            payments: Payments::testing(store.clone(), show_writers.clone()),
+            webhook_secret: None,
+            show_writers,
             passwords: Passwords::new(),
             in_progress: Arc::default(),
             signing_key,
@@ -87,6 +98,15 @@ impl CommandApi {
     #[must_use]
     pub fn show_writers(&self) -> &ShowWriters {
         &self.show_writers
+    }
+
+    /// The same, where bookings are paid through a gateway; without one they are through the embedded test gateway. What it
+    /// says by itself is believed if it is signed with the secret.
+    #[must_use]
+    pub fn paid_through(self, gateway: Arc<dyn Gateway>, webhook_secret: Option<SecretString>) -> Self {
+        let parts = Arc::unwrap_or_clone(self.0);
+        let payments = Payments::new(parts.store.clone(), parts.show_writers.clone(), gateway);
+        Self(Arc::new(Parts { payments, webhook_secret, ..parts }))
     }
 
     /// The same, behind proxies whose word for where a request comes from is taken.

@@ -1,5 +1,7 @@
 //! What a refusal of the domain, or a failure of the store, is in HTTP.
 
+pub(crate) mod payments;
+
 use std::error::Error;
 
 use axum::http::StatusCode;
@@ -132,7 +134,14 @@ pub(crate) fn invalid_credentials(detail: &str) -> Problem {
 
 fn booking(error: BookingError) -> Problem {
     match error {
-        BookingError::NotPlaced => Problem::not_found(),
+        BookingError::NotPlaced | BookingError::NoSuchRefund => Problem::not_found(),
+        BookingError::PaymentInProgress { payment_id } => {
+            Problem::conflict("payment-in-progress", "A payment of this booking is not decided yet.")
+                .with("paymentId", payment_id.to_string())
+        }
+        BookingError::NotPayable => Problem::conflict("not-payable", "There is nothing to pay."),
+        BookingError::PaymentOver => Problem::conflict("not-payable", "This payment came to nothing before."),
+        BookingError::HoldExpired => Problem::conflict("hold-expired", "The hold has expired."),
     }
 }
 
@@ -212,7 +221,7 @@ pub(crate) fn idempotency_key_reused() -> Problem {
         .detail("This Idempotency-Key was used with another body.")
 }
 
-fn outcome_unknown() -> Problem {
+pub(crate) fn outcome_unknown() -> Problem {
     Problem::unavailable(
         "outcome-unknown",
         "The box office failed on the way, and the request may have taken effect. Repeat it with the same \

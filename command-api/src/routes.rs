@@ -12,13 +12,16 @@ use crate::{
     commands::{
         cancel_booking, cancel_event, change_event, change_password, change_preferences, change_user,
         create_event, delete_event, end_session, erase_user, extend_booking, follow_host, log_in, log_out,
-        place_booking, publish_event, read_notification, refresh_session, register_user, show_interest,
-        unfollow_host, withdraw_interest,
+        pay_booking, place_booking, publish_event, read_notification, receive_stripe_webhook,
+        refresh_session, register_user, retry_refund, show_interest, unfollow_host, withdraw_interest,
     },
 };
 
 /// The largest body that sets up a hall: 100,000 seats in rows of twenty are 150 KB. The gateway allows as much.
 const MAX_HALL_BODY_BYTES: usize = 1024 * 1024;
+
+/// The largest body of a webhook: Stripe's events are a few kilobytes, some lists in them more.
+const MAX_WEBHOOK_BODY_BYTES: usize = 256 * 1024;
 
 /// The routes and their part of the OpenAPI document.
 pub fn router(api: CommandApi) -> OpenApiRouter {
@@ -54,5 +57,11 @@ fn routes() -> OpenApiRouter<CommandApi> {
         .routes(routes!(place_booking::place_booking))
         .routes(routes!(extend_booking::extend_booking))
         .routes(routes!(cancel_booking::cancel_booking))
+        .routes(routes!(pay_booking::pay_booking))
+        .routes(routes!(retry_refund::retry_refund))
+        .routes(
+            routes!(receive_stripe_webhook::receive_stripe_webhook)
+                .layer(DefaultBodyLimit::max(MAX_WEBHOOK_BODY_BYTES)),
+        )
         .routes(routes!(read_notification::read_notification))
 }

@@ -5,25 +5,26 @@
 //! decided again, so that a refusal never rests on what this process believed before. Answers, refusals too, go out
 //! after the append: a refusal may rest on a neighbour's ticket. When the append loses against another process, what
 //! was decided is taken back, the stream is read on, and all is decided again.
+//!
+//! Read on: `show_decisions` is what the show says to each order.
 
-use std::{collections::BTreeSet, error::Error, time::Duration};
+use std::{error::Error, time::Duration};
 
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
-    BookingId, ShowId, UserId,
+    BookingId, ShowId,
     booking::BookingError,
-    show::{CreatedShow, Part, Show, ShowError, ShowEvent, ShowStatus},
+    show::{CreatedShow, Show, ShowError},
 };
-use event_store::{
-    Append, AppendError, EventStore, NewEvent, PlantedBug, StreamAppend, StreamId, StreamPosition,
-};
+use event_store::{Append, AppendError, EventStore, NewEvent, StreamAppend, StreamId, StreamPosition};
 
 use crate::{
     answers,
     appends::Appends,
-    following::{Bookings, booking_that_follows},
-    show_orders::{Done, OrderError, ShowOrder, Subject},
+    following::Bookings,
+    show_decisions::Decided,
+    show_orders::{Done, OrderError, Subject},
     show_state::ShowState,
     show_writers::{Reply, Waiting},
 };
@@ -34,17 +35,10 @@ const MAX_ATTEMPTS: u32 = 20;
 const MAX_PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) struct ShowWriter {
-    store: EventStore,
+    pub(crate) store: EventStore,
     appends: Appends,
     show_id: ShowId,
-    show: ShowState,
-}
-
-/// What the show has decided on an order.
-struct Decided {
-    of_show: Vec<ShowEvent>,
-    /// The show's sequence before them.
-    expected_sequence: i64,
+    pub(crate) show: ShowState,
 }
 
 impl ShowWriter {
@@ -148,69 +142,6 @@ impl ShowWriter {
         (replies, self.appends.append(appends, actors).await)
     }
 
-    /// What the show decides on each order, in turn; and the streams of the bookings that must follow.
-    async fn decide(
-        &mut self,
-        batch: &[Waiting],
-    ) -> Result<(DateTime<Utc>, Vec<Result<Decided, OrderError>>, Bookings), AppendError> {
-        let mut decided = None;
-        if let Some(now) = self.show.recent_time() {
-            let decisions = self.decide_at(batch, now).await?;
-            // What the show agrees to, the append checks. What it refuses, or thinks is done, nobody would.
-            let all_agreed = decisions.iter().all(|d| d.as_ref().is_ok_and(|d| !d.of_show.is_empty()));
-            let is_enough = all_agreed || PlantedBug::NoTailRead.is_planted();
-            decided = is_enough.then_some((now, decisions));
-        }
-        let (now, decisions) = match decided {
-            Some(decided) => decided,
-            None => {
-                self.show.roll_back();
-                let now = self.show.read_on().await?;
-                (now, self.decide_at(batch, now).await?)
-            }
-        };
-        let of_show = decisions.iter().flatten().flat_map(|decided| &decided.of_show);
-        let mut wanted: BTreeSet<BookingId> = of_show.filter_map(booking_that_follows).collect();
-        wanted.extend(batch.iter().filter_map(|waiting| waiting.order.known_booking()));
-        Ok((now, decisions, Bookings::read(&self.store, &wanted).await?))
-    }
-
-    async fn decide_at(
-        &mut self,
-        batch: &[Waiting],
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Result<Decided, OrderError>>, AppendError> {
-        loop {
-            let decisions: Vec<_> =
-                batch.iter().map(|waiting| self.decide_one(&waiting.order, now)).collect();
-            // What an order needs may depend on its neighbours. Each round has fewer parts missing.
-            let missing: BTreeSet<Part> =
-                decisions.iter().filter_map(missing_parts).flatten().copied().collect();
-            if missing.is_empty() {
-                return Ok(decisions);
-            }
-            self.show.roll_back();
-            self.show.bring(missing).await?;
-        }
-    }
-
-    fn decide_one(&mut self, order: &ShowOrder, now: DateTime<Utc>) -> Result<Decided, OrderError> {
-        if let ShowOrder::OfHost { host_id: Some(host_id), .. } = order {
-            self.only_for(*host_id)?;
-        }
-        let expected_sequence = self.show.sequence();
-        Ok(Decided { of_show: self.show.decide(order.command(now))?, expected_sequence })
-    }
-
-    /// A draft that is somebody else's is not there at all.
-    fn only_for(&self, host_id: UserId) -> Result<(), OrderError> {
-        match self.show.created() {
-            Some(show) if show.host_id == host_id => Ok(()),
-            Some(show) if show.status != ShowStatus::Draft => Err(OrderError::NotYours),
-            Some(_) | None => Err(ShowError::NotCreated.into()),
-        }
-    }
-
     /// The bookings follow the show; what is to be appended, and the answer for when it is. A booking that cannot
     /// follow fails the whole batch: the show's events are folded in already.
     fn follow(
@@ -223,15 +154,20 @@ impl ShowWriter {
         let metadata = &waiting.context.metadata;
         let named = waiting.order.booking();
         let mut streams = Vec::new();
+        if let Some((booking_id, command)) = decided.of_money {
+            let paid = bookings.pay(booking_id, command, metadata)?;
+            streams.extend(paid.map(|(_, append)| append));
+        }
+        let show = self.show.created().filter(|_| !decided.of_show.is_empty());
         for event in &decided.of_show {
-            if let Some((booking_id, append)) = bookings.follow(self.show_id, event, metadata)? {
-                // The booking that the order is about comes first: the answer shows it.
-                let place = if named == Some(booking_id) { 0 } else { streams.len() };
-                streams.insert(place, append);
+            let followed = show.map(|show| bookings.follow(show, event, metadata)).transpose()?.flatten();
+            if let Some((booking_id, append)) = followed {
+                put(&mut streams, append, named == Some(booking_id));
             }
         }
-        let events = decided.of_show.len();
-        if events > 0 {
+        let of_money: usize = streams.first().map_or(0, |append| append.events.len());
+        let events = if decided.of_show.is_empty() { of_money } else { decided.of_show.len() };
+        if !decided.of_show.is_empty() {
             streams.push(StreamAppend {
                 stream: StreamId::new(Show::TYPE, self.show_id),
                 expected_sequence: decided.expected_sequence,
@@ -264,10 +200,12 @@ impl ShowWriter {
     }
 }
 
-fn missing_parts(decision: &Result<Decided, OrderError>) -> Option<&BTreeSet<Part>> {
-    match decision {
-        Err(OrderError::Show(ShowError::PartsMissing { parts })) => Some(parts),
-        Ok(_) | Err(_) => None,
+/// The booking that the order is about comes first: the answer shows it. What follows of it comes right after what is there.
+fn put(streams: &mut Vec<StreamAppend>, append: StreamAppend, is_named: bool) {
+    match streams.first_mut().filter(|first| first.stream == append.stream) {
+        Some(first) => first.events.extend(append.events),
+        None if is_named => streams.insert(0, append),
+        None => streams.push(append),
     }
 }
 

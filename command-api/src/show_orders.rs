@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     BookingId, UserId,
-    booking::{BookingError, PlacedBooking},
+    booking::{BookingError, PaymentCommand, PaymentStep, PlacedBooking, TIME_TO_PAY},
     show::{ChangeShow, ShowCommand, ShowError, TakeTickets, Wanted},
 };
 use event_store::StreamPosition;
@@ -29,6 +29,20 @@ pub enum ShowOrder {
     },
     /// The end of a booking.
     CancelBooking {
+        /// Which booking.
+        booking_id: BookingId,
+        /// Whose it is.
+        attendee_id: UserId,
+    },
+    /// A step of paying, or of giving money back.
+    Pay {
+        /// Which booking.
+        booking_id: BookingId,
+        /// What has come of its money.
+        step: PaymentStep,
+    },
+    /// A hold that lasts a little longer, because it is being paid; nothing where there is none.
+    KeepHold {
         /// Which booking.
         booking_id: BookingId,
         /// Whose it is.
@@ -117,8 +131,17 @@ pub enum OrderError {
 }
 
 impl ShowOrder {
-    pub(crate) fn command(&self, at: DateTime<Utc>) -> ShowCommand {
-        match self {
+    /// What it wants of the show; of a step of paying the booking is asked first, see [`Self::payment`].
+    pub(crate) fn command(&self, at: DateTime<Utc>) -> Option<ShowCommand> {
+        Some(match self {
+            Self::Pay { .. } => return None,
+            Self::KeepHold { booking_id, attendee_id } => ShowCommand::KeepHold {
+                booking_id: *booking_id,
+                attendee_id: *attendee_id,
+                until: at + TIME_TO_PAY,
+                strictly: false,
+                at,
+            },
             Self::Place { booking_id, attendee_id, wanted } => ShowCommand::TakeTickets(TakeTickets {
                 booking_id: *booking_id,
                 attendee_id: *attendee_id,
@@ -143,6 +166,21 @@ impl ShowOrder {
                 HostOrder::CancelComing => ShowCommand::CancelComing { at },
                 HostOrder::Delete => ShowCommand::Delete { at },
             },
+        })
+    }
+
+    /// The booking and what it is told of its money, if that is what the order is about.
+    pub(crate) fn payment(&self, at: DateTime<Utc>) -> Option<(BookingId, PaymentCommand)> {
+        match self {
+            Self::Pay { booking_id, step } => Some((*booking_id, PaymentCommand { step: step.clone(), at })),
+            Self::Place { .. }
+            | Self::Extend { .. }
+            | Self::CancelBooking { .. }
+            | Self::KeepHold { .. }
+            | Self::ExpireHolds { .. }
+            | Self::StartSales
+            | Self::ReleaseCancelled { .. }
+            | Self::OfHost { .. } => None,
         }
     }
 
@@ -151,7 +189,9 @@ impl ShowOrder {
         match self {
             Self::Place { booking_id, .. }
             | Self::Extend { booking_id, .. }
-            | Self::CancelBooking { booking_id, .. } => Some(*booking_id),
+            | Self::CancelBooking { booking_id, .. }
+            | Self::Pay { booking_id, .. }
+            | Self::KeepHold { booking_id, .. } => Some(*booking_id),
             Self::ExpireHolds { .. }
             | Self::StartSales
             | Self::ReleaseCancelled { .. }

@@ -5,7 +5,7 @@
 //! checks (see `show_batch`), so any number of processes may have a writer of the same show.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -135,7 +135,10 @@ impl ShowWriters {
             if taken.is_err() || batch.is_empty() {
                 break;
             }
-            let ended_well = writer.deal_with(std::mem::take(&mut batch)).await;
+            let mut ended_well = true;
+            for round in rounds(std::mem::take(&mut batch)) {
+                ended_well &= writer.deal_with(round).await;
+            }
             let before = std::mem::replace(&mut bookings, writer.bookings());
             self.bookings.fetch_add(bookings.wrapping_sub(before), Ordering::Relaxed);
             if ended_well && writer.knows_no_show() {
@@ -151,8 +154,9 @@ impl ShowWriters {
         mailbox.close();
         let mut rest: Vec<Waiting> = std::iter::from_fn(|| mailbox.try_recv().ok()).collect();
         while !rest.is_empty() {
-            let batch = rest.drain(..rest.len().min(MAX_BATCH)).collect();
-            writer.deal_with(batch).await;
+            for round in rounds(rest.drain(..rest.len().min(MAX_BATCH)).collect()) {
+                writer.deal_with(round).await;
+            }
         }
         writer.rest().await;
         let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,4 +164,26 @@ impl ShowWriters {
             mailboxes.remove(&show_id);
         }
     }
+}
+
+/// Orders about one booking go one after the other where one of them is a step of paying: it is decided on what the
+/// booking is before the batch. Everything else is one round.
+fn rounds(batch: Vec<Waiting>) -> Vec<Vec<Waiting>> {
+    let is_paid = |waiting: &Waiting| matches!(waiting.order, ShowOrder::Pay { .. });
+    if !batch.iter().any(is_paid) {
+        return vec![batch];
+    }
+    let mut rounds = vec![vec![]];
+    let mut named = HashSet::new();
+    for waiting in batch {
+        let is_new = waiting.order.booking().is_none_or(|booking_id| named.insert(booking_id));
+        if !is_new {
+            rounds.push(vec![]);
+            named = waiting.order.booking().into_iter().collect();
+        }
+        if let Some(round) = rounds.last_mut() {
+            round.push(waiting);
+        }
+    }
+    rounds
 }

@@ -8,8 +8,10 @@ mod consistency_token;
 mod event;
 mod list;
 mod notification;
+mod payment;
 mod preferences;
 mod problem;
+mod sales;
 mod user;
 
 pub use booking::{Booking, BookingTicket};
@@ -17,8 +19,10 @@ pub use consistency_token::{ConsistencyToken, MalformedToken, StreamPoint};
 pub use event::{Availability, Event, Seat, TicketType, seat_id};
 pub use list::List;
 pub use notification::Notification;
+pub use payment::{BookingPayments, Payment, PaymentAction, Refund};
 pub use preferences::{Channel, Preferences};
 pub use problem::{Problem, ProblemField};
+pub use sales::{Sales, SalesItem, SalesTotal};
 pub use user::{OpenSession, Session, User};
 
 use serde::{Deserialize, Serialize};

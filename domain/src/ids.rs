@@ -64,12 +64,33 @@ id! {
     BookingId
 }
 id! {
+    /// One attempt to pay for a booking.
+    PaymentId
+}
+id! {
+    /// Money of a payment on its way back. See [`RefundId::of`].
+    RefundId
+}
+id! {
     /// A named, priced pool of a show's capacity.
     TicketTypeId
 }
 id! {
     /// Something that one person is told. The id says whose it is, see [`NotificationId::is_for`].
     NotificationId
+}
+
+impl RefundId {
+    /// The nth refund of a payment: the same whoever works it out, so that no command has to bring one.
+    #[must_use]
+    pub fn of(payment_id: PaymentId, nth: usize) -> Self {
+        let hash = blake3::hash(&[payment_id.0.as_bytes().as_slice(), &nth.to_be_bytes()].concat());
+        let mut free = [0; 10];
+        free.copy_from_slice(&hash.as_bytes()[..10]);
+        // The payment's own milliseconds, so that ids stay in the order of time.
+        let millis = u64::try_from(payment_id.0.as_u128() >> 80).unwrap_or_default();
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &free).into_uuid())
+    }
 }
 
 /// One numbered place in a show. Made from the show's id and the place's index in the seating, so that a hall of

@@ -19,7 +19,9 @@ pub mod show;
 mod text;
 pub mod user;
 
-pub use ids::{BookingId, MalformedId, NotificationId, SeatId, ShowId, TicketTypeId, UserId};
+pub use ids::{
+    BookingId, MalformedId, NotificationId, PaymentId, RefundId, SeatId, ShowId, TicketTypeId, UserId,
+};
 pub use money::{Currency, Money, Price};
 pub use personal::Personal;
 pub use text::{

@@ -6,10 +6,8 @@ use std::sync::LazyLock;
 use crate::show::ShowEvent;
 
 /// Tickets of lapsed holds are taken though no event ends the holds: `no-expiry`.
-pub(crate) fn without_expiry(events: &mut Vec<ShowEvent>) {
+pub(crate) fn without_expiry(events: Vec<ShowEvent>) -> Vec<ShowEvent> {
     static IS_PLANTED: LazyLock<bool> =
         LazyLock::new(|| std::env::var("BOXOFFICE_PLANTED_BUG").is_ok_and(|name| name == "no-expiry"));
-    if *IS_PLANTED {
-        events.clear();
-    }
+    if *IS_PLANTED { vec![] } else { events }
 }

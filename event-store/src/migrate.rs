@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const FILES: [(i64, &str, &str); 9] = [
+const FILES: [(i64, &str, &str); 10] = [
     (1, "event store", include_str!("../../migrations/write/0001_event_store.sql")),
     (2, "accounts", include_str!("../../migrations/write/0002_accounts.sql")),
     (3, "sessions", include_str!("../../migrations/write/0003_sessions.sql")),
@@ -13,6 +13,7 @@ const FILES: [(i64, &str, &str); 9] = [
     (6, "sale starts", include_str!("../../migrations/write/0006_sale_starts.sql")),
     (7, "append at once", include_str!("../../migrations/write/0007_append_at_once.sql")),
     (8, "number events", include_str!("../../migrations/write/0008_number_events.sql")),
+    (9, "payments", include_str!("../../migrations/write/0009_payments.sql")),
     (10, "upkeep", include_str!("../../migrations/write/0010_upkeep.sql")),
 ];
 

@@ -144,6 +144,17 @@ def gateway_finds_the_apis():
             yield f"docker-compose.yml has no {host} that listens on port {port}"
 
 
+def who_pays_agrees():
+    """command-api and processes, and nobody else, get the key of the payment gateway"""
+    given = {}
+    for where, names in [*compose_environments(), *manifest_environments()]:
+        given.setdefault(where, set()).update(names)
+    for where, names in sorted(given.items()):
+        pays = where.rsplit(", ")[-1] in {"command-api", "processes"}
+        if ("BOXOFFICE_STRIPE_KEY" in names) != pays:
+            yield f"{where}: {'lacks' if pays else 'has'} BOXOFFICE_STRIPE_KEY"
+
+
 def secrets_are_references():
     """secrets are references only, and k8s/README.md and .env.example name every one"""
     readme, example = (ROOT / "k8s/README.md").read_text(), (ROOT / ".env.example").read_text()

@@ -49,6 +49,19 @@ pub struct Config {
     /// How long a hold lasts, in seconds.
     #[serde(rename = "BOXOFFICE_HOLD_SECONDS", deserialize_with = "values::between::<_, 1, 7200>")]
     pub hold_seconds: u32,
+    /// Stripe's key; without it bookings are paid through the embedded test gateway.
+    #[serde(rename = "BOXOFFICE_STRIPE_KEY", default, deserialize_with = "values::visible_secret")]
+    pub stripe_key: Option<SecretString>,
+    /// What Stripe signs webhooks with.
+    #[serde(
+        rename = "BOXOFFICE_STRIPE_WEBHOOK_SECRET",
+        default,
+        deserialize_with = "values::visible_secret"
+    )]
+    pub stripe_webhook_secret: Option<SecretString>,
+    /// Where Stripe answers, if it is not Stripe.
+    #[serde(rename = "BOXOFFICE_STRIPE_URL", default, deserialize_with = "values::http_url")]
+    pub stripe_url: Option<String>,
     /// The address under which people reach this installation, for links in messages.
     #[serde(rename = "BOXOFFICE_PUBLIC_URL", default, deserialize_with = "values::http_url")]
     pub public_url: Option<String>,

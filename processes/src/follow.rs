@@ -1,16 +1,20 @@
 //! Follows events and notes what is to be done.
 
-use domain::show::{ShowEvent, Taken};
+use cqrs_es::Aggregate;
+use domain::{
+    booking::Booking,
+    show::{ShowEvent, Taken},
+};
 use event_store::{StoredEvent, event_log::LoggedEvent};
 use feed::{Batch, Source};
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{FOLLOWING, ProcessError, Processes, RETRY_PAUSE, sale_starts};
+use crate::{FOLLOWING, ProcessError, Processes, RETRY_PAUSE, payments, sale_starts};
 
 const NAME: &str = "processes";
-const STREAM_TYPES: &[&str] = &["event"];
+const STREAM_TYPES: &[&str] = &["event", "booking"];
 
 impl Processes {
     /// Follows until the source ends or it is told to stop.
@@ -58,9 +62,10 @@ impl Processes {
     async fn note(&self, batch: &Batch) -> Result<(), sqlx::Error> {
         let mut tx = self.store.pool().begin().await?;
         for LoggedEvent { event, .. } in &batch.events {
-            match event.decode() {
-                Ok(decoded) => note_in_tx(&mut tx, event, decoded).await?,
-                Err(error) => park_in_tx(&mut tx, event, &error).await?,
+            match note_in_tx(&mut tx, event).await {
+                Ok(()) => {}
+                Err(NotNoted::Malformed(error)) => park_in_tx(&mut tx, event, &error).await?,
+                Err(NotNoted::Database(error)) => return Err(error),
             }
         }
         if let Some(checkpoint) = batch.checkpoint {
@@ -87,8 +92,26 @@ impl Processes {
     }
 }
 
+/// Why nothing was noted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotNoted {
+    #[error("the event cannot be understood")]
+    Malformed(#[from] serde_json::Error),
+    #[error("the write database failed")]
+    Database(#[from] sqlx::Error),
+}
+
 /// Each note may be made twice, and an old one after a newer one: what is done about it looks at the stream itself.
-pub(crate) async fn note_in_tx(
+pub(crate) async fn note_in_tx(tx: &mut PgConnection, event: &StoredEvent) -> Result<(), NotNoted> {
+    if event.stream.kind == Booking::TYPE {
+        payments::note_in_tx(tx, event, &event.decode()?).await?;
+    } else {
+        note_show_in_tx(tx, event, event.decode()?).await?;
+    }
+    Ok(())
+}
+
+async fn note_show_in_tx(
     tx: &mut PgConnection,
     event: &StoredEvent,
     decoded: ShowEvent,

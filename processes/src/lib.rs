@@ -3,6 +3,7 @@
 //! - `follow`: notes what is to be done, in the transaction that moves the checkpoint.
 //! - `expiry`: makes it visible that holds have lapsed. Nobody depends on it: lapsed holds block nobody anyway.
 //! - `sale_starts`: makes it visible that sales have started, for who waits for it. Nobody needs it to buy.
+//! - `payments`: settles what requests have left open: payments that are not decided, refunds that are not made.
 //! - `cascades`: ends every booking of a cancelled event, however many there are.
 //! - [`parked`]: events that could not be understood, to look at and to try again.
 //!
@@ -15,11 +16,13 @@ mod cascades;
 mod expiry;
 mod follow;
 pub mod parked;
+mod payments;
 mod sale_starts;
 
 use std::{collections::BTreeSet, error::Error, sync::Arc, time::Duration};
 
-use command_api::{OrderError, ShowWriters};
+use ::payments::Gateway;
+use command_api::{OrderError, Payments, PaymentsError, ShowWriters};
 use event_store::{CommandContext, EventStore, Metadata};
 use feed::SourceError;
 use tokio::{sync::watch, task::JoinSet};
@@ -36,6 +39,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub struct Processes {
     store: EventStore,
     writers: ShowWriters,
+    payments: Payments,
     brokers: Option<String>,
     failing: Arc<watch::Sender<BTreeSet<&'static str>>>,
 }
@@ -49,6 +53,8 @@ enum ProcessError {
     Database(#[from] sqlx::Error),
     #[error("an order was not dealt with")]
     Order(#[from] OrderError),
+    #[error("a payment could not be driven on")]
+    Payments(#[from] PaymentsError),
 }
 
 impl Processes {
@@ -56,7 +62,15 @@ impl Processes {
     #[must_use]
     pub fn new(store: EventStore, brokers: Option<String>) -> Self {
         let writers = ShowWriters::new(store.clone());
-        Self { store, writers, brokers, failing: Arc::new(watch::Sender::new(BTreeSet::new())) }
+        let payments = Payments::testing(store.clone(), writers.clone());
+        Self { store, writers, payments, brokers, failing: Arc::new(watch::Sender::new(BTreeSet::new())) }
+    }
+
+    /// The same, where bookings are paid through a gateway; without one they are through the embedded test gateway.
+    #[must_use]
+    pub fn paid_through(self, gateway: Arc<dyn Gateway>) -> Self {
+        let payments = Payments::new(self.store.clone(), self.writers.clone(), gateway);
+        Self { payments, ..self }
     }
 
     /// Which jobs fail, for health checks; none when all is well.
@@ -69,8 +83,10 @@ impl Processes {
     pub async fn run(self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
         let writers = self.writers.clone();
-        let (follow, expiry, sales, cascades) = (self.clone(), self.clone(), self.clone(), self);
-        let (one, two, three, four) = (shutdown.clone(), shutdown.clone(), shutdown.clone(), shutdown);
+        let (follow, expiry, sales, payments, cascades) =
+            (self.clone(), self.clone(), self.clone(), self.clone(), self);
+        let (one, two, three, four, five) =
+            (shutdown.clone(), shutdown.clone(), shutdown.clone(), shutdown.clone(), shutdown);
         tasks.spawn(async move {
             follow.keep(FOLLOWING, one, async |p, stop| p.follow(stop).await).await;
         });
@@ -81,7 +97,10 @@ impl Processes {
             sales.keep("starting sales", three, async |p, stop| cut_off(stop, p.start_sales()).await).await;
         });
         tasks.spawn(async move {
-            cascades.keep("cascading", four, async |p, stop| cut_off(stop, p.cascade()).await).await;
+            payments.keep("settling payments", four, async |p, stop| p.settle(stop).await).await;
+        });
+        tasks.spawn(async move {
+            cascades.keep("cascading", five, async |p, stop| cut_off(stop, p.cascade()).await).await;
         });
         tasks.join_all().await;
         writers.rest().await;

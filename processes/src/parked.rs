@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use event_store::{EventStore, StreamId, event_log::LoggedEvent};
 use sqlx::PgConnection;
 
-use crate::follow::note_in_tx;
+use crate::follow::{NotNoted, note_in_tx};
 
 /// An event that waits for somebody to look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,9 +118,10 @@ async fn try_again_in_tx(
     let Some(LoggedEvent { event, .. }) = found.first() else {
         return Ok(Err("the event log does not have it".to_owned()));
     };
-    let decoded = match event.decode() {
-        Ok(decoded) => decoded,
-        Err(error) => {
+    match note_in_tx(tx, event).await {
+        Ok(()) => {}
+        Err(NotNoted::Database(error)) => return Err(error),
+        Err(NotNoted::Malformed(error)) => {
             let reason = error.to_string();
             sqlx::query(
                 "update process_parked set reason = $4
@@ -134,8 +135,7 @@ async fn try_again_in_tx(
             .await?;
             return Ok(Err(reason));
         }
-    };
-    note_in_tx(tx, event, decoded).await?;
+    }
     sqlx::query(
         "delete from process_parked where aggregate_type = $1 and aggregate_id = $2 and sequence = $3",
     )

@@ -11,10 +11,11 @@ use sqlx::{
 /// The schema; pools on the read database have it as their `search_path`.
 pub const READ_SCHEMA: &str = "read_model";
 
-const FILES: [(i64, &str, &str); 3] = [
+const FILES: [(i64, &str, &str); 4] = [
     (1, "read models", include_str!("../../migrations/read/0001_read_models.sql")),
     (2, "users", include_str!("../../migrations/read/0002_users.sql")),
     (3, "notifications", include_str!("../../migrations/read/0003_notifications.sql")),
+    (6, "payments", include_str!("../../migrations/read/0006_payments.sql")),
 ];
 
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {

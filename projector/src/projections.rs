@@ -3,11 +3,13 @@
 mod bookings;
 mod events;
 mod notifications;
+mod payments;
 mod users;
 
 pub use bookings::Bookings;
 pub use events::Events;
 pub use notifications::Notifications;
+pub use payments::Payments;
 pub use users::Users;
 
 use crate::Projection;
@@ -15,7 +17,7 @@ use crate::Projection;
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<&'static dyn Projection> {
-    vec![&Users, &Events, &Bookings, &Notifications]
+    vec![&Users, &Events, &Bookings, &Payments, &Notifications]
 }
 
 /// The one with this name.

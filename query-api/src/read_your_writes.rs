@@ -33,6 +33,7 @@ pub(crate) enum Projection {
     Users,
     Events,
     Bookings,
+    Payments,
     Notifications,
 }
 
@@ -106,7 +107,7 @@ impl Projection {
         let types: &[&str] = match self {
             Self::Users => &[USER],
             Self::Events => &[EVENT],
-            Self::Bookings => &[BOOKING],
+            Self::Bookings | Self::Payments => &[BOOKING],
             Self::Notifications => &[USER, EVENT, BOOKING],
         };
         points.iter().filter(|point| types.contains(&point.stream_type.as_str())).collect()
@@ -117,6 +118,7 @@ impl Projection {
             Self::Users => includes_all!("users_applied"),
             Self::Events => includes_all!("events_applied"),
             Self::Bookings => includes_all!("bookings_applied"),
+            Self::Payments => includes_all!("payments_applied"),
             Self::Notifications => includes_all!("notifications_applied"),
         };
         let types: Vec<&str> = wanted.iter().map(|point| point.stream_type.as_str()).collect();

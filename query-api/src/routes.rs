@@ -5,10 +5,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     QueryApi,
     queries::{
-        get_audit_head, get_availability, get_booking, get_event, get_me, get_preferences, get_public_keys,
-        get_user, list_audit_events, list_audit_stream, list_bookings, list_event_bookings, list_events,
-        list_followed_hosts, list_notifications, list_seats, list_sessions, list_users, watch_event,
-        watch_notifications,
+        get_audit_head, get_availability, get_booking, get_booking_payment, get_event, get_event_sales,
+        get_me, get_preferences, get_public_keys, get_user, list_audit_events, list_audit_stream,
+        list_bookings, list_event_bookings, list_events, list_followed_hosts, list_notifications,
+        list_refunds, list_seats, list_sessions, list_users, watch_event, watch_notifications,
     },
 };
 
@@ -28,6 +28,10 @@ pub fn router(api: QueryApi) -> OpenApiRouter {
         .routes(routes!(list_event_bookings::list_event_bookings))
         .routes(routes!(list_bookings::list_bookings))
         .routes(routes!(get_booking::get_booking))
+        .routes(routes!(get_booking_payment::get_booking_payment))
+        .routes(routes!(list_refunds::list_refunds))
+        .routes(routes!(get_event_sales::get_event_sales))
+        .routes(routes!(get_event_sales::get_event_sales_csv))
         .routes(routes!(list_notifications::list_notifications))
         .routes(routes!(watch_notifications::watch_notifications))
         .routes(routes!(get_preferences::get_preferences))

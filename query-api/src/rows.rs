@@ -3,6 +3,7 @@
 pub(crate) mod booking;
 pub(crate) mod event;
 pub(crate) mod notification;
+pub(crate) mod payment;
 pub(crate) mod preferences;
 pub(crate) mod seat;
 pub(crate) mod session;

@@ -3,6 +3,7 @@
 //! - [`postgres`] starts a PostgreSQL and hands out empty databases.
 //! - [`kafka`] starts an Apache Kafka of one node.
 //! - [`process`] runs a binary as a child, to be ended politely or with `kill -9`.
+//! - [`stripe`] plays Stripe, and lets go wrong what can.
 //! - [`eventually`] awaits a condition; tests never sleep.
 //! - [`claims`] compares a table of claims with the tests that ran.
 //!
@@ -17,10 +18,12 @@ pub mod claims;
 mod eventually;
 mod guardian;
 pub mod kafka;
+pub mod localstripe;
 mod port;
 pub mod postgres;
 pub mod process;
 mod small_disk;
+pub mod stripe;
 
 pub use eventually::eventually;
 pub use port::free_port;

@@ -61,6 +61,9 @@ pub(crate) async fn examples(office: &BoxOffice) -> Vec<Example> {
     let seats = json!({ "eventId": Uuid::now_v7(), "seats": [Uuid::now_v7()] });
     let (bookings, user) = ("/api/v1/bookings", "/api/v1/users/{id}");
     let preferences = "/api/v1/users/{id}/preferences";
+    // Free of charge: the body is looked at all the same.
+    let (payment, booked) =
+        ("/api/v1/bookings/{id}/payment", office.book(&attendee, &event.text("/id")).await);
     let post = |route: &'static str, who, body| example(Method::POST, route, route.to_owned(), who, body);
     let put_event = |body| example(Method::PUT, own_event, own_path.clone(), Some(&host), body);
     vec![
@@ -94,5 +97,12 @@ pub(crate) async fn examples(office: &BoxOffice) -> Vec<Example> {
         put_event(json!({ "seating": [section] })),
         post(bookings, Some(&attendee), tickets),
         post(bookings, Some(&attendee), seats),
+        example(
+            Method::POST,
+            payment,
+            payment.replace("{id}", &booked.text("/id")),
+            Some(&attendee),
+            json!({ "paymentMethod": "pm_card_visa" }),
+        ),
     ]
 }

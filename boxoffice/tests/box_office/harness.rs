@@ -49,6 +49,8 @@ pub(crate) struct BoxOffice {
     queries: String,
     http: reqwest::Client,
     turn: AtomicU32,
+    /// What all its processes are told beside.
+    settings: Vec<(&'static str, String)>,
 }
 
 /// What came back.
@@ -89,6 +91,7 @@ pub(crate) fn boxoffice(arguments: &[&str]) -> Command {
         .env_remove("DATABASE_URL")
         .env_remove("READ_DATABASE_URL")
         .env_remove("KAFKA_BROKERS")
+        .env_remove("BOXOFFICE_STRIPE_KEY")
         .env("BOXOFFICE_JWT_KEY", JWT_KEY)
         .env("BOXOFFICE_MASTER_KEY", MASTER_KEY);
     command
@@ -97,8 +100,13 @@ pub(crate) fn boxoffice(arguments: &[&str]) -> Command {
 impl BoxOffice {
     /// Every role in one process, on a database of its own.
     pub(crate) async fn up(brokers: Option<String>) -> Self {
+        Self::up_with(brokers, vec![]).await
+    }
+
+    /// The same with settings of its own.
+    pub(crate) async fn up_with(brokers: Option<String>, settings: Vec<(&'static str, String)>) -> Self {
         let database = postgres::database("box_office").await;
-        let mut office = Self::on(database, brokers);
+        let mut office = Self { settings, ..Self::on(database, brokers) };
         let url = office.start("up").await;
         office.commands = vec![url.clone()];
         office.queries = url;
@@ -107,8 +115,16 @@ impl BoxOffice {
 
     /// Roles in processes of their own, and two of `command-api`; without `processes`, on which nothing may depend.
     pub(crate) async fn in_roles(brokers: Option<String>) -> Self {
+        Self::in_roles_with(brokers, vec![]).await
+    }
+
+    /// The same with settings of its own.
+    pub(crate) async fn in_roles_with(
+        brokers: Option<String>,
+        settings: Vec<(&'static str, String)>,
+    ) -> Self {
         let database = postgres::database("box_office").await;
-        let mut office = Self::on(database, brokers);
+        let mut office = Self { settings, ..Self::on(database, brokers) };
         let migrated = office.command("migrate").output().expect("runs");
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         office.commands = vec![office.start("command-api").await, office.start("command-api").await];
@@ -128,6 +144,7 @@ impl BoxOffice {
             queries: String::new(),
             http: http(),
             turn: AtomicU32::new(0),
+            settings: vec![],
         }
     }
 
@@ -135,6 +152,7 @@ impl BoxOffice {
     pub(crate) fn command(&self, role: &str) -> Command {
         let mut command = boxoffice(&role.split(' ').collect::<Vec<_>>());
         command.env("DATABASE_URL", self.database.url());
+        command.envs(self.settings.iter().map(|(name, value)| (*name, value)));
         if let Some(brokers) = &self.brokers {
             command.env("KAFKA_BROKERS", brokers);
         }

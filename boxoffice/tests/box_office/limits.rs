@@ -20,7 +20,7 @@ const UNBOUNDED: [(&str, &str); 2] = [
 ];
 
 /// Values of the right length are refused here for what they are, not for how long.
-const OF_ONE_FORM: [&str; 3] = ["currency", "refreshToken", "timeZone"];
+const OF_ONE_FORM: [&str; 4] = ["currency", "paymentMethod", "refreshToken", "timeZone"];
 
 /// Credentials: one that is too long is as wrong as any other, and looks the same.
 const CREDENTIALS: [(&str, &str); 4] = [
@@ -29,6 +29,9 @@ const CREDENTIALS: [(&str, &str); 4] = [
     ("/api/v1/auth/password", "currentPassword"),
     ("/api/v1/auth/refresh", "refreshToken"),
 ];
+
+/// What Stripe sends is Stripe's, and only what it has signed is read.
+const OF_STRIPE: &str = "/api/v1/webhooks/stripe";
 
 /// A value at or beyond a limit.
 struct Probe {
@@ -242,7 +245,9 @@ async fn the_limits_of_bodies_in_the_document_are_those_that_are_enforced() {
     for (method, path, operation) in operations(&document) {
         let is_tried =
             examples.iter().any(|example| example.method.as_str() == method && example.route == path);
-        assert!(is_tried || body_schema(operation).is_none(), "there is no example of {method} {path}");
+        let is_stripes = path == OF_STRIPE;
+        let has_none = body_schema(operation).is_none();
+        assert!(is_tried || is_stripes || has_none, "there is no example of {method} {path}");
     }
 }
 
@@ -254,7 +259,8 @@ async fn the_limits_of_parameters_in_the_document_are_those_that_are_enforced() 
     let admin = office.admin().await;
     let mut tried = 0;
     for (method, route, operation) in operations(&document) {
-        let token = if route.contains("/audit/") { &admin.token } else { &host.token };
+        let is_admins = route.contains("/audit/") || route.contains("/refunds");
+        let token = if is_admins { &admin.token } else { &host.token };
         let id = if route.contains("/users/") { host.id.clone() } else { event.text("/id") };
         let path = route.replace("{type}", "event").replace("{id}", &id);
         for parameter in operation["parameters"].as_array().into_iter().flatten() {

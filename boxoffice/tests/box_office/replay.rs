@@ -7,10 +7,11 @@ use testkit::eventually;
 
 use crate::harness::{BoxOffice, DEADLINE, Person, event_request};
 
-const PROJECTIONS: [(&str, &[&str]); 4] = [
+const PROJECTIONS: [(&str, &[&str]); 5] = [
     ("users", &["users", "users_applied"]),
-    ("events", &["events", "event_ticket_types", "events_applied"]),
+    ("events", &["events", "event_ticket_types", "event_holds", "events_applied"]),
     ("bookings", &["bookings", "bookings_applied"]),
+    ("payments", &["payments", "refunds", "sale_lines", "payments_applied"]),
     (
         "notifications",
         &[
@@ -66,6 +67,31 @@ async fn use_the_inbox(office: &BoxOffice, host: &Person, attendees: &[Person]) 
     office.get_after("/api/v1/users", token, &gone).await.expect(StatusCode::OK);
 }
 
+/// One is paid, one is declined and then paid and given back, one is held.
+async fn pay(office: &BoxOffice) {
+    let price = json!({ "amount": 2_500, "currency": "EUR" });
+    let offer = json!([{ "name": "Floor", "price": price, "capacity": 10 }]);
+    let (_, event) = office.event_selling("ticketTypes", offer, 900).await;
+    for cards in [&["pm_card_visa"][..], &["pm_card_chargeDeclined", "pm_card_visa"], &[]] {
+        let attendee = office.register("attendee").await;
+        let token = Some(attendee.token.as_str());
+        let path =
+            format!("/api/v1/bookings/{}", office.book(&attendee, &event.text("/id")).await.text("/id"));
+        for card in cards {
+            let card = json!({ "paymentMethod": card });
+            office.post(&format!("{path}/payment"), token, &card).await;
+        }
+        if cards.len() == 2 {
+            office.delete(&path, token).await.expect(StatusCode::NO_CONTENT);
+            eventually("the money is back", DEADLINE, || async {
+                let seen = office.get(&format!("{path}/payment"), token).await;
+                (seen.body["refunds"][0]["status"] == "made").then_some(())
+            })
+            .await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_replay_of_each_projection_gives_the_rows_of_the_live_one() {
     let office = BoxOffice::up(None).await;
@@ -82,8 +108,11 @@ async fn a_replay_of_each_projection_gives_the_rows_of_the_live_one() {
     let last = last.expect("something was cancelled");
     office.get_after("/api/v1/bookings", Some(&attendees[0].token), &last).await.expect(StatusCode::OK);
     office.get_after("/api/v1/notifications", Some(&attendees[0].token), &last).await.expect(StatusCode::OK);
+    let sales = format!("/api/v1/events/{}/sales", event.text("/id"));
+    office.get_after(&sales, Some(&host.token), &last).await.expect(StatusCode::OK);
     office.get_after("/api/v1/events", None, &last).await.expect(StatusCode::OK);
 
+    pay(&office).await;
     use_the_inbox(&office, &host, &attendees).await;
 
     let pool = PgPool::connect(office.database.url()).await.expect("connects");
@@ -123,5 +152,5 @@ async fn a_projection_that_is_not_there_cannot_be_replayed() {
     let replay = office.command("replay nothing").output().expect("runs");
     assert!(!replay.status.success());
     let said = String::from_utf8_lossy(&replay.stderr);
-    assert!(said.contains("there are: users, events, bookings, notifications"), "{said}");
+    assert!(said.contains("there are: users, events, bookings, payments, notifications"), "{said}");
 }

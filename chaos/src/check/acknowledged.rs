@@ -52,6 +52,7 @@ fn missing_of(order: &Order, success: &Success, evidence: &Evidence) -> Option<S
     match order {
         Order::CancelEvent { event } => not_cancelled(*event, evidence),
         Order::CancelBooking { booking } => not_ended(*booking, evidence),
+        Order::Pay { booking } => not_confirmed(*booking, evidence),
         Order::Register
         | Order::LogIn
         | Order::CreateEvent
@@ -73,9 +74,19 @@ fn not_cancelled(event: Uuid, evidence: &Evidence) -> Option<String> {
 
 fn not_ended(booking: Uuid, evidence: &Evidence) -> Option<String> {
     let events = evidence.streams.get(&("booking".to_owned(), booking.to_string()))?;
-    let last = events.last()?;
+    // What becomes of its money comes afterwards.
+    let is_of_money = |event: &&StoredEvent| {
+        event.event_type.starts_with("Payment") || event.event_type.starts_with("Refund")
+    };
+    let last = events.iter().rev().find(|event| !is_of_money(event))?;
     let is_ended = matches!(last.event_type.as_str(), "BookingCancelled" | "BookingExpired");
     (!is_ended).then(|| format!("booking {booking} ends with {}", last.event_type))
+}
+
+fn not_confirmed(booking: Uuid, evidence: &Evidence) -> Option<String> {
+    let events = evidence.streams.get(&("booking".to_owned(), booking.to_string()))?;
+    let is_confirmed = events.iter().any(|event| event.event_type == "BookingConfirmed");
+    (!is_confirmed).then(|| format!("booking {booking} was never confirmed"))
 }
 
 /// Every event has its place.

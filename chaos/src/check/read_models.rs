@@ -63,6 +63,9 @@ fn expected_bookings(evidence: &Evidence) -> Rows {
                 BookingFact::Extended { until, .. } => (status, Some(*until)),
                 BookingFact::Expired { .. } => ("expired", None),
                 BookingFact::Cancelled { .. } => ("cancelled", None),
+                // Confirmed is it when the money has come.
+                BookingFact::Authorised { .. } => ("held", None),
+                BookingFact::Money { .. } => (status, until),
             };
         }
         let (show, taken) = about?;

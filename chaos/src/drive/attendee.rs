@@ -1,4 +1,4 @@
-//! Attendees: they book, extend, cancel, follow, and repeat what they have asked before.
+//! Attendees: they book, extend, pay, cancel, follow, and repeat what they have asked before.
 
 use std::{ops::RangeInclusive, sync::Arc};
 
@@ -52,8 +52,9 @@ pub(super) async fn run(
 impl Client {
     async fn step(&mut self) {
         match self.dice.below(100) {
-            0..48 => self.book().await,
-            48..72 => self.cancel().await,
+            0..42 => self.book().await,
+            42..58 => self.pay().await,
+            58..72 => self.cancel().await,
             72..78 => self.extend().await,
             78..82 => self.follow().await,
             82..84 => self.show_interest().await,
@@ -114,6 +115,19 @@ impl Client {
         // Now and then it is cancelled again.
         if matches!(answer, Answer::Ok(_)) && self.dice.percent(80) {
             self.bookings.retain(|(_, id)| *id != booking);
+        }
+    }
+
+    /// Whatever it costs; now and then the card is declined.
+    async fn pay(&mut self) {
+        let Some((account, booking)) = self.dice.pick(&self.bookings).copied() else { return };
+        let card = if self.dice.percent(85) { "pm_card_visa" } else { "pm_card_chargeDeclined" };
+        let body = json!({ "paymentMethod": card });
+        let call = Call::post(format!("/api/v1/bookings/{booking}/payment"), Some(body));
+        let person = &mut self.accounts[account];
+        let answer = person.send(&self.api, Order::Pay { booking }, call, &mut self.dice).await;
+        if matches!(answer, Answer::Unknown) && self.dice.percent(50) {
+            person.repeat_last(&self.api, &mut self.dice).await;
         }
     }
 

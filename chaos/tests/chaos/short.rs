@@ -41,7 +41,7 @@ async fn whatever_is_broken_nothing_is_lost_and_nothing_happens_twice() {
         pace: Pace::short(),
         clients: 8,
         planted_bug: None,
-        keep_in: Some(target().join("chaos")),
+        keep_in: Some(target().join("chaos-kept")),
     };
     let report = chaos::run(&options).await.expect("the run comes to its end");
     tell(&report);

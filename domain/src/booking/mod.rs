@@ -1,15 +1,24 @@
 //! One attendee's tickets for one show.
 //!
-//! The show's stream decides whether there are tickets; a booking's stream follows it, in the same append.
+//! The show's stream decides whether there are tickets; a booking's stream follows it, in the same append. What becomes
+//! of the money, the booking decides.
+//!
+//! Read on: `payment` is what is known of the money, `paying` decides about it, `evolve` folds events in.
 
 mod aggregate;
 mod command;
 mod error;
 mod event;
+mod evolve;
+mod paying;
+mod payment;
 
-pub use command::{BookingCommand, PlaceBooking};
+pub use command::{BookingCommand, PaymentCommand, PaymentStep, PlaceBooking, TIME_TO_ACT, TIME_TO_PAY};
 pub use error::BookingError;
-pub use event::BookingEvent;
+pub use event::{BookingEvent, OfPayment, OfRefund};
+pub use payment::{
+    Due, Payment, PaymentReference, PaymentState, ReasonCode, Refund, RefundCause, RefundState,
+};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -77,9 +86,24 @@ pub struct PlacedBooking {
     pub held_until: Option<DateTime<Utc>>,
     /// When it was placed.
     pub placed_at: DateTime<Utc>,
+    /// All attempts to pay it, in order.
+    pub payments: Vec<Payment>,
+    /// All money that goes or went back.
+    pub refunds: Vec<Refund>,
 }
 
 impl PlacedBooking {
+    /// What the show gave it.
+    #[must_use]
+    pub fn taken(&self) -> Taken {
+        Taken {
+            booking_id: self.id,
+            attendee_id: self.user_id,
+            tickets: self.tickets.clone(),
+            seats: self.seats.clone(),
+        }
+    }
+
     /// Where it stands at a time: a hold that has lapsed is expired, whether or not anything has noticed.
     #[must_use]
     pub fn status_at(&self, at: DateTime<Utc>) -> BookingStatus {
@@ -109,69 +133,17 @@ impl Booking {
             (Self::Placed(_), BookingCommand::Place(_)) => Ok(vec![]),
             (
                 Self::Unplaced,
-                BookingCommand::Extend { .. } | BookingCommand::Expire { .. } | BookingCommand::Cancel { .. },
+                BookingCommand::Extend { .. }
+                | BookingCommand::Expire { .. }
+                | BookingCommand::Cancel { .. }
+                | BookingCommand::Pay(_),
             ) => Err(BookingError::NotPlaced),
             (Self::Placed(booking), BookingCommand::Extend { held_until, at }) => {
                 Ok(booking.extend(held_until, at))
             }
             (Self::Placed(booking), BookingCommand::Expire { at }) => Ok(booking.expire(at)),
-            (Self::Placed(booking), BookingCommand::Cancel { at }) => Ok(booking.cancel(at)),
-        }
-    }
-
-    /// Folds one event in.
-    pub fn evolve(&mut self, event: BookingEvent) {
-        match event {
-            BookingEvent::BookingHeld {
-                booking_id,
-                event_id,
-                user_id,
-                tickets,
-                seats,
-                total,
-                held_until,
-                at,
-            } => {
-                *self = Self::Placed(PlacedBooking {
-                    id: booking_id,
-                    event_id,
-                    user_id,
-                    tickets,
-                    seats,
-                    total,
-                    status: BookingStatus::Held,
-                    held_until: Some(held_until),
-                    placed_at: at,
-                });
-            }
-            BookingEvent::BookingConfirmed { booking_id, event_id, user_id, tickets, seats, total, at } => {
-                let placed_at = self.placed().map_or(at, |booking| booking.placed_at);
-                *self = Self::Placed(PlacedBooking {
-                    id: booking_id,
-                    event_id,
-                    user_id,
-                    tickets,
-                    seats,
-                    total,
-                    status: BookingStatus::Confirmed,
-                    held_until: None,
-                    placed_at,
-                });
-            }
-            BookingEvent::BookingExtended { held_until, .. } => {
-                if let Self::Placed(booking) = self {
-                    booking.held_until = Some(held_until);
-                }
-            }
-            BookingEvent::BookingExpired { .. } => self.end(BookingStatus::Expired),
-            BookingEvent::BookingCancelled { .. } => self.end(BookingStatus::Cancelled),
-        }
-    }
-
-    fn end(&mut self, status: BookingStatus) {
-        if let Self::Placed(booking) = self {
-            booking.status = status;
-            booking.held_until = None;
+            (Self::Placed(booking), BookingCommand::Cancel { cause, at }) => Ok(booking.cancel(cause, at)),
+            (Self::Placed(booking), BookingCommand::Pay(command)) => booking.pay(command),
         }
     }
 }
@@ -191,7 +163,7 @@ fn place_booking(place: PlaceBooking) -> BookingEvent {
 impl PlacedBooking {
     fn extend(&self, held_until: DateTime<Utc>, at: DateTime<Utc>) -> Vec<BookingEvent> {
         match self.status {
-            BookingStatus::Held if self.held_until < Some(held_until) => {
+            BookingStatus::Held if self.held_until.is_some_and(|until| until < held_until) => {
                 let &Self { id: booking_id, event_id, user_id, .. } = self;
                 vec![BookingEvent::BookingExtended { booking_id, event_id, user_id, held_until, at }]
             }
@@ -212,11 +184,12 @@ impl PlacedBooking {
         }
     }
 
-    fn cancel(&self, at: DateTime<Utc>) -> Vec<BookingEvent> {
+    fn cancel(&self, cause: RefundCause, at: DateTime<Utc>) -> Vec<BookingEvent> {
         match self.status {
             BookingStatus::Held | BookingStatus::Confirmed => {
                 let &Self { id: booking_id, event_id, user_id, .. } = self;
-                vec![BookingEvent::BookingCancelled { booking_id, event_id, user_id, at }]
+                let cancelled = BookingEvent::BookingCancelled { booking_id, event_id, user_id, at };
+                [cancelled].into_iter().chain(self.refund_on_end(cause, at)).collect()
             }
             BookingStatus::Expired | BookingStatus::Cancelled => vec![],
         }

@@ -52,6 +52,10 @@ pub struct SoldTickets {
 }
 
 impl SoldTickets {
+    pub(super) const fn booking_id(&self) -> BookingId {
+        self.booking_id
+    }
+
     fn taken(&self) -> Taken {
         Taken {
             booking_id: self.booking_id,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{DetailsChange, OfferedTicketType, SeatBlock, SeatingPlan, ShowDetails};
+use super::{DetailsChange, OfferedTicketType, SeatBlock, SeatingPlan, ShowDetails, Taken};
 use crate::{BookingId, Money, SeatId, ShowId, TicketTypeId, TicketTypeName, UserId};
 
 /// An order to a show's stream.
@@ -45,6 +45,27 @@ pub enum ShowCommand {
         booking_id: BookingId,
         /// Whose it is.
         attendee_id: UserId,
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// Sees to it that a hold lasts until a time at least, while it is being paid.
+    KeepHold {
+        /// Which booking.
+        booking_id: BookingId,
+        /// Whose it is.
+        attendee_id: UserId,
+        /// Until when.
+        until: DateTime<Utc>,
+        /// Whether it is refused where there is no hold to keep; otherwise nothing happens then.
+        strictly: bool,
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// Gives what was held to the attendee for good, because it is paid. Takes the tickets again, if they are free, where
+    /// the hold has lapsed.
+    SellHeld {
+        /// What the booking holds or held.
+        taken: Taken,
         /// Now.
         at: DateTime<Utc>,
     },

@@ -92,7 +92,7 @@ pub enum ShowEvent {
         /// When it was noticed.
         at: DateTime<Utc>,
     },
-    /// Tickets that cost nothing went to an attendee for good.
+    /// Tickets went to an attendee for good: they cost nothing, or what the booking holds, or held, is paid.
     TicketsSold {
         /// What was taken by whom.
         #[serde(flatten)]

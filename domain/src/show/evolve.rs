@@ -35,6 +35,8 @@ enum Step {
     None,
     Held(BookingId),
     Sold(UserId),
+    /// What was held is sold.
+    HoldSold(Box<HeldTickets>),
     Extended(BookingId, DateTime<Utc>),
     HoldEnded(Box<HeldTickets>),
     Released(Taken),
@@ -151,8 +153,9 @@ impl CreatedShow {
             ShowEvent::TicketsSold { taken, at } => {
                 self.last_at = at;
                 let attendee_id = taken.attendee_id;
+                let held = self.end_hold(taken.booking_id);
                 self.sell(taken);
-                Step::Sold(attendee_id)
+                held.map_or(Step::Sold(attendee_id), |held| Step::HoldSold(Box::new(held)))
             }
             ShowEvent::HoldExtended { booking_id, held_until, at } => {
                 self.last_at = at;
@@ -175,6 +178,10 @@ impl CreatedShow {
                     let taken = open.taken();
                     self.unsell(&taken);
                 }
+            }
+            Step::HoldSold(held) => {
+                self.unsell(&held.taken);
+                self.hold(held.taken, held.hold);
             }
             Step::Extended(booking_id, before) => drop(self.bookings.hold_until(booking_id, before)),
             Step::HoldEnded(held) => self.hold(held.taken, held.hold),

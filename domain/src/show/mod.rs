@@ -3,7 +3,7 @@
 //! A show's stream alone decides about its tickets. At every prefix of it, what is sold and held never exceeds the
 //! capacity of a ticket type, and no seat has two owners (invariant I3).
 //!
-//! Read on: `tickets` takes and gives back, `changes` is what the host does, `sales` notices the start of the sale,
+//! Read on: `tickets` takes and gives back, `paid` is what payments want, `changes` is what the host does, `sales` notices the start of the sale,
 //! `evolve` folds events in; `bookings` knows who has what, `seating` the numbered seats.
 
 mod aggregate;
@@ -14,6 +14,7 @@ mod details;
 mod error;
 mod event;
 mod evolve;
+mod paid;
 mod sales;
 mod seating;
 mod snapshot;
@@ -149,6 +150,11 @@ impl Show {
             (show, ShowCommand::ExtendHold { booking_id, attendee_id, at }) => {
                 show.extend_hold(booking_id, attendee_id, at)
             }
+            (show, ShowCommand::KeepHold { booking_id, attendee_id, until, strictly, at }) => {
+                let kept = show.keep_hold(booking_id, attendee_id, until, at);
+                if strictly { kept } else { Ok(kept.unwrap_or_default()) }
+            }
+            (show, ShowCommand::SellHeld { taken, at }) => show.sell_held(taken, at),
             (show, ShowCommand::ReleaseTickets { booking_id, attendee_id, at }) => {
                 Ok(show.release_tickets(booking_id, attendee_id, at))
             }

@@ -46,9 +46,10 @@ impl CreatedShow {
     pub(super) fn missing_parts(&self, command: &ShowCommand) -> BTreeSet<Part> {
         let attendee_id = match command {
             ShowCommand::TakeTickets(take) => take.attendee_id,
-            ShowCommand::ExtendHold { attendee_id, .. } | ShowCommand::ReleaseTickets { attendee_id, .. } => {
-                *attendee_id
-            }
+            ShowCommand::ExtendHold { attendee_id, .. }
+            | ShowCommand::KeepHold { attendee_id, .. }
+            | ShowCommand::ReleaseTickets { attendee_id, .. } => *attendee_id,
+            ShowCommand::SellHeld { taken, .. } => taken.attendee_id,
             ShowCommand::ReleaseCancelled { limit, .. } => return self.bookings.missing_among_first(*limit),
             ShowCommand::Create(_)
             | ShowCommand::Change(_)

@@ -14,15 +14,22 @@ use super::{
 use crate::{BookingId, SeatId, TicketTypeId, UserId};
 
 /// Longest time from the first hold to the end of the last extension.
-const LONGEST_HOLD: TimeDelta = TimeDelta::hours(2);
+pub(super) const LONGEST_HOLD: TimeDelta = TimeDelta::hours(2);
 
 /// Lapsed holds that somebody's booking makes visible.
 #[derive(Default)]
-struct Lapsing(BTreeMap<BookingId, Taken>);
+pub(super) struct Lapsing(BTreeMap<BookingId, Taken>);
 
 impl Lapsing {
-    fn add(&mut self, taken: &Taken) {
+    pub(super) fn add(&mut self, taken: &Taken) {
         self.0.insert(taken.booking_id, taken.clone());
+    }
+
+    pub(super) fn into_events(self, at: DateTime<Utc>) -> Vec<ShowEvent> {
+        let events = self.0.into_values().map(|taken| ShowEvent::HoldExpired { taken, at }).collect();
+        #[cfg(feature = "planted-bugs")]
+        let events = crate::planted_bugs::without_expiry(events);
+        events
     }
 
     /// Tickets of a type that come back with them.
@@ -55,10 +62,7 @@ impl CreatedShow {
             self.free_tickets(line, at, &mut lapsing)?;
         }
         let taken = Taken { booking_id, attendee_id, tickets, seats };
-        let mut events: Vec<ShowEvent> =
-            lapsing.0.into_values().map(|taken| ShowEvent::HoldExpired { taken, at }).collect();
-        #[cfg(feature = "planted-bugs")]
-        crate::planted_bugs::without_expiry(&mut events);
+        let mut events = lapsing.into_events(at);
         events.push(if taken.total().is_free() {
             ShowEvent::TicketsSold { taken, at }
         } else {
@@ -121,7 +125,7 @@ impl CreatedShow {
         TimeDelta::seconds(self.details.hold_seconds.into())
     }
 
-    fn on_sale(&self, at: DateTime<Utc>) -> Result<(), ShowError> {
+    pub(super) fn on_sale(&self, at: DateTime<Utc>) -> Result<(), ShowError> {
         match self.status {
             ShowStatus::Draft => return Err(ShowError::NotCreated),
             ShowStatus::Cancelled => return Err(ShowError::Cancelled),
@@ -137,7 +141,7 @@ impl CreatedShow {
     }
 
     /// What was taken, if it is a hold and has lapsed.
-    fn lapsed(&self, booking_id: BookingId, at: DateTime<Utc>) -> Option<&Taken> {
+    pub(super) fn lapsed(&self, booking_id: BookingId, at: DateTime<Utc>) -> Option<&Taken> {
         self.bookings.held(booking_id).filter(|held| held.hold.has_lapsed(at)).map(|held| &held.taken)
     }
 
@@ -174,12 +178,12 @@ impl CreatedShow {
         quantities.into_iter().map(line).collect()
     }
 
-    fn ticket_type(&self, id: TicketTypeId) -> Result<&TicketType, ShowError> {
+    pub(super) fn ticket_type(&self, id: TicketTypeId) -> Result<&TicketType, ShowError> {
         self.ticket_types.iter().find(|t| t.id == id).ok_or(ShowError::UnknownTicketType)
     }
 
     /// All of the seats must be free, or in holds that have lapsed.
-    fn free_seats(
+    pub(super) fn free_seats(
         &self,
         seats: &[SeatId],
         at: DateTime<Utc>,
@@ -201,7 +205,7 @@ impl CreatedShow {
     }
 
     /// There must be enough tickets of the type, with those in as many lapsed holds as it takes.
-    fn free_tickets(
+    pub(super) fn free_tickets(
         &self,
         line: &TicketLine,
         at: DateTime<Utc>,

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 use domain::{
-    booking::{Booking, BookingCommand, BookingError, BookingEvent, BookingStatus, PlaceBooking},
+    booking::{
+        Booking, BookingCommand, BookingError, BookingEvent, BookingStatus, PlaceBooking, RefundCause,
+    },
     show::Taken,
 };
 
@@ -13,11 +15,11 @@ use crate::{
     minute, show_id,
 };
 
-fn given(facts: Vec<BookingEvent>) -> AggregateTestExecutor<Booking> {
+pub(crate) fn given(facts: Vec<BookingEvent>) -> AggregateTestExecutor<Booking> {
     TestFramework::with(()).given(facts)
 }
 
-fn folded(facts: Vec<BookingEvent>) -> Booking {
+pub(crate) fn folded(facts: Vec<BookingEvent>) -> Booking {
     let mut booking = Booking::default();
     facts.into_iter().for_each(|fact| booking.evolve(fact));
     booking
@@ -29,7 +31,7 @@ fn confirmed() -> BookingEvent {
     BookingEvent::BookingConfirmed { booking_id, event_id, user_id, tickets, seats, total, at }
 }
 
-fn held() -> BookingEvent {
+pub(crate) fn held() -> BookingEvent {
     let Taken { booking_id, attendee_id: user_id, tickets, seats } = took_seats(1, &[0, 4]);
     let (event_id, total, held_until, at) = (show_id(), eur(3_500), minute(15), early());
     BookingEvent::BookingHeld { booking_id, event_id, user_id, tickets, seats, total, held_until, at }
@@ -40,12 +42,12 @@ fn extended(until: i64) -> BookingEvent {
     BookingEvent::BookingExtended { booking_id, event_id, user_id, held_until: minute(until), at: early() }
 }
 
-fn expired() -> BookingEvent {
+pub(crate) fn expired() -> BookingEvent {
     let (booking_id, event_id, user_id) = (booking(1), show_id(), attendee(1));
     BookingEvent::BookingExpired { booking_id, event_id, user_id, at: early() }
 }
 
-fn cancelled() -> BookingEvent {
+pub(crate) fn cancelled() -> BookingEvent {
     let (booking_id, event_id, user_id) = (booking(1), show_id(), attendee(1));
     BookingEvent::BookingCancelled { booking_id, event_id, user_id, at: early() }
 }
@@ -62,8 +64,8 @@ fn expire() -> BookingCommand {
     BookingCommand::Expire { at: early() }
 }
 
-fn cancel() -> BookingCommand {
-    BookingCommand::Cancel { at: early() }
+pub(crate) fn cancel() -> BookingCommand {
+    BookingCommand::Cancel { cause: RefundCause::BookingCancelled, at: early() }
 }
 
 #[test]

@@ -17,6 +17,9 @@ use proptest::prelude::*;
 
 use crate::show_id;
 
+/// Longest time from the first hold to its end, while it is being paid.
+const LONGEST_TO_PAY: TimeDelta = TimeDelta::minutes(135);
+
 /// Section, row and number: what stands on a seat.
 type Label = (String, String, u32);
 
@@ -132,8 +135,18 @@ impl Model {
                 at
             }
             ShowEvent::TicketsSold { taken, at } => {
-                prop_assert_eq!(taken.total().amount, 0);
-                self.take(taken, Stands::Sold)?;
+                match self.bookings.iter_mut().find(|r| r.taken.booking_id == taken.booking_id) {
+                    // What is or was held is paid.
+                    Some(record) => {
+                        let was_held = matches!(record.stands, Stands::Held { .. } | Stands::Expired);
+                        prop_assert!(was_held && record.taken == *taken, "{:?} at {}", record, at);
+                        record.stands = Stands::Sold;
+                    }
+                    None => {
+                        prop_assert_eq!(taken.total().amount, 0);
+                        self.take(taken, Stands::Sold)?;
+                    }
+                }
                 at
             }
             ShowEvent::HoldExtended { booking_id, held_until, at } => {
@@ -141,9 +154,7 @@ impl Model {
                 let Stands::Held { since, until } = *hold else {
                     return Err(TestCaseError::fail("extended, but not held"));
                 };
-                prop_assert!(
-                    *at < until && until < *held_until && *held_until <= since + TimeDelta::hours(2)
-                );
+                prop_assert!(*at < until && until < *held_until && *held_until <= since + LONGEST_TO_PAY);
                 *hold = Stands::Held { since, until: *held_until };
                 at
             }
@@ -294,6 +305,14 @@ impl Model {
                 Some(record) if record.blocks(*at) => None,
                 Some(_) | None => Some(ShowError::HoldExpired),
             },
+            ShowCommand::KeepHold { strictly: false, .. } => None,
+            ShowCommand::KeepHold { booking_id, at, .. } => match self.record(*booking_id) {
+                _ if self.status == ShowStatus::Cancelled => Some(ShowError::Cancelled),
+                Some(record) if record.stands == Stands::Sold => Some(ShowError::NotHeld),
+                Some(record) if record.blocks(*at) => None,
+                Some(_) | None => Some(ShowError::HoldExpired),
+            },
+            ShowCommand::SellHeld { taken, at } => self.refusal_of_selling(taken, *at),
             ShowCommand::Cancel { .. }
             | ShowCommand::CancelComing { .. }
             | ShowCommand::StartSales { .. }
@@ -346,6 +365,44 @@ impl Model {
             (available < *quantity).then_some(available)
         });
         lacking.map(|available| ShowError::SoldOut { available })
+    }
+
+    /// What has its tickets keeps them; otherwise all of it must be there, and free.
+    fn refusal_of_selling(&self, taken: &Taken, at: DateTime<Utc>) -> Option<ShowError> {
+        let stands = self.record(taken.booking_id).map(|record| record.stands);
+        match (stands, self.status) {
+            (Some(Stands::Sold), _) => return None,
+            (_, ShowStatus::Cancelled) => return Some(ShowError::Cancelled),
+            (Some(Stands::Held { .. }), _) => return None,
+            (Some(Stands::Expired | Stands::Cancelled) | None, _) => {}
+        }
+        if !self.is_on_sale(at) {
+            return Some(ShowError::Ended);
+        }
+        if let Some(booking_id) = self.open_of(taken.attendee_id, at) {
+            return Some(ShowError::AlreadyBooked { booking_id });
+        }
+        let mut of_types: HashMap<TicketTypeId, u32> = HashMap::new();
+        for seat in &taken.seats {
+            let Some((_, id)) = self.seats.get(seat) else { return Some(ShowError::UnknownSeat) };
+            *of_types.entry(*id).or_default() += 1;
+        }
+        let lines: HashMap<_, _> = taken.tickets.iter().map(|l| (l.ticket_type_id, l.quantity)).collect();
+        if taken.seats.is_empty() != self.seats.is_empty() || (!self.seats.is_empty() && of_types != lines) {
+            return Some(ShowError::UnknownSeat);
+        }
+        let seats: Vec<SeatId> =
+            taken.seats.iter().copied().filter(|seat| self.is_taken(*seat, at)).collect();
+        if !seats.is_empty() {
+            return Some(ShowError::SeatTaken { seats });
+        }
+        taken.tickets.iter().find_map(|line| {
+            let Some(offered) = self.types.iter().find(|t| t.id == line.ticket_type_id) else {
+                return Some(ShowError::UnknownTicketType);
+            };
+            let available = self.available(offered, at);
+            (available < line.quantity).then_some(ShowError::SoldOut { available })
+        })
     }
 
     fn refusal_of_change(&self, change: &ChangeShow) -> Option<ShowError> {
@@ -412,6 +469,22 @@ impl Model {
                 };
                 let anew = *at + TimeDelta::seconds(self.details.hold_seconds.into());
                 prop_assert_eq!(now, until.max(anew.min(since + TimeDelta::hours(2))));
+            }
+            ShowCommand::KeepHold { booking_id, until, .. } => {
+                let stands = |model: &Self| model.record(*booking_id).map(|record| record.stands);
+                match (stands(before), stands(self)) {
+                    (Some(Stands::Held { since, until: was }), Some(Stands::Held { until: is, .. })) => {
+                        prop_assert!(is == was || is == *until.min(&(since + LONGEST_TO_PAY)));
+                        prop_assert!(is >= was);
+                    }
+                    (was, is) => prop_assert_eq!(was, is),
+                }
+            }
+            ShowCommand::SellHeld { taken, .. } => {
+                prop_assert_eq!(
+                    self.record(taken.booking_id).map(|record| record.stands),
+                    Some(Stands::Sold)
+                );
             }
             ShowCommand::ReleaseTickets { booking_id, .. } => {
                 prop_assert!(!self.record(*booking_id).is_some_and(Record::is_open));

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId, RowName, SeatId, SectionName, TicketTypeId, TicketTypeName, UserId,
-    booking::{Booking, BookingCommand, BookingEvent, BookingStatus, PlaceBooking},
+    booking::{
+        Booking, BookingCommand, BookingEvent, BookingStatus, PlaceBooking, PlacedBooking, RefundCause,
+    },
     show::{
         ChangeShow, CreateShow, DetailsChange, OfferedTicketType, Part, PlannedSection, Schedule,
         SeatingPlan, Show, ShowCommand, ShowDetails, ShowError, ShowEvent, SoldTickets, TakeTickets, Taken,
@@ -76,6 +78,13 @@ enum Ask {
     Repeat(Index),
     Extend(Index),
     Release(Index),
+    Keep {
+        which: Index,
+        minutes: i64,
+        strictly: bool,
+    },
+    /// What is or was held is paid.
+    Sell(Index),
     Expire {
         limit: usize,
     },
@@ -166,6 +175,9 @@ fn of_bookings_and_host() -> BoxedStrategy<Ask> {
         2 => any::<Index>().prop_map(Ask::Repeat),
         6 => any::<Index>().prop_map(Ask::Extend),
         6 => any::<Index>().prop_map(Ask::Release),
+        4 => (any::<Index>(), 0..30_i64, any::<bool>())
+            .prop_map(|(which, minutes, strictly)| Ask::Keep { which, minutes, strictly }),
+        6 => any::<Index>().prop_map(Ask::Sell),
         4 => (0..4_usize).prop_map(|limit| Ask::Expire { limit }),
         2 => (0..4_usize).prop_map(|limit| Ask::ReleaseCancelled { limit }),
         1 => Just(Ask::StartSales),
@@ -361,7 +373,11 @@ impl Office {
     fn follow(&mut self, event: &ShowEvent) -> Result<(), TestCaseError> {
         let Some((booking_id, command)) = booking_command(event) else { return Ok(()) };
         let (booking, stream) = self.bookings.entry(booking_id).or_default();
-        let events = booking.decide(command).expect("a booking can follow");
+        let events = match (booking.placed(), event) {
+            // What the booking says of the money is shown elsewhere, see `payments`.
+            (Some(placed), ShowEvent::TicketsSold { .. }) => vec![paid(placed)],
+            _ => booking.decide(command).expect("a booking can follow"),
+        };
         prop_assert_eq!(events.len(), 1, "{:?} moves its booking: {:?}", event, booking);
         for event in events {
             booking.evolve(event.clone());
@@ -397,6 +413,18 @@ impl Office {
             Ask::Release(which) => {
                 let (booking_id, attendee_id) = self.booking(which)?;
                 ShowCommand::ReleaseTickets { booking_id, attendee_id, at }
+            }
+            Ask::Keep { which, minutes, strictly } => {
+                let (booking_id, attendee_id) = self.booking(which)?;
+                let until = at + TimeDelta::minutes(*minutes);
+                ShowCommand::KeepHold { booking_id, attendee_id, until, strictly: *strictly, at }
+            }
+            Ask::Sell(which) => {
+                let (booking_id, _) = self.booking(which)?;
+                let record = self.model.record(booking_id).expect("placed");
+                // A cancelled booking is never paid: the booking itself refuses it.
+                (record.stands != Stands::Cancelled).then_some(())?;
+                ShowCommand::SellHeld { taken: record.taken.clone(), at }
             }
             Ask::Expire { limit } => ShowCommand::ExpireHolds { limit: *limit, at },
             Ask::ReleaseCancelled { limit } => ShowCommand::ReleaseCancelled { limit: *limit, at },
@@ -619,6 +647,11 @@ impl Loaded {
     }
 }
 
+fn paid(placed: &PlacedBooking) -> BookingEvent {
+    let PlacedBooking { id, event_id, user_id, tickets, seats, total, placed_at, .. } = placed.clone();
+    BookingEvent::BookingConfirmed { booking_id: id, event_id, user_id, tickets, seats, total, at: placed_at }
+}
+
 /// There and back again.
 fn stored<T: Serialize + DeserializeOwned>(value: &T) -> T {
     let json = serde_json::to_string(value).expect("serializes");
@@ -639,7 +672,7 @@ fn booking_command(event: &ShowEvent) -> Option<(BookingId, BookingCommand)> {
         }
         ShowEvent::HoldExpired { taken, at } => Some((taken.booking_id, BookingCommand::Expire { at: *at })),
         ShowEvent::TicketsReleased { taken, at } => {
-            Some((taken.booking_id, BookingCommand::Cancel { at: *at }))
+            Some((taken.booking_id, BookingCommand::Cancel { cause: RefundCause::BookingCancelled, at: *at }))
         }
         ShowEvent::EventCreated { .. }
         | ShowEvent::EventPublished { .. }

@@ -37,6 +37,17 @@ const TODAY: &[(&str, &str)] = &[
     ("BookingConfirmed", "1"),
     ("BookingExpired", "1"),
     ("BookingCancelled", "1"),
+    ("PaymentStarted", "1"),
+    ("PaymentActionRequired", "1"),
+    ("PaymentDeclined", "1"),
+    ("PaymentAuthorised", "1"),
+    ("PaymentCaptured", "1"),
+    ("PaymentCaptureFailed", "1"),
+    ("PaymentVoided", "1"),
+    ("RefundRequested", "1"),
+    ("RefundMade", "1"),
+    ("RefundFailed", "1"),
+    ("RefundResumed", "1"),
 ];
 
 fn understood<E: DomainEvent>(payload: &Value) -> (String, String) {

@@ -24,7 +24,7 @@ pub fn settings() -> &'static [Setting] {
     &SETTINGS
 }
 
-const SETTINGS: [Setting; 13] = [
+const SETTINGS: [Setting; 16] = [
     Setting {
         name: "BOXOFFICE_LISTEN",
         default: Some("127.0.0.1:8080"),
@@ -82,6 +82,27 @@ const SETTINGS: [Setting; 13] = [
         secret: false,
     },
     Setting {
+        name: "BOXOFFICE_STRIPE_KEY",
+        default: None,
+        allowed: "a secret or restricted key of Stripe's, such as sk_live_…",
+        meaning: "Bookings are paid through Stripe; without it through an embedded test gateway, which moves no money.",
+        secret: true,
+    },
+    Setting {
+        name: "BOXOFFICE_STRIPE_WEBHOOK_SECRET",
+        default: None,
+        allowed: "the signing secret of a webhook endpoint of Stripe's, such as whsec_…",
+        meaning: "Webhooks that are signed with it are believed; without it none is.",
+        secret: true,
+    },
+    Setting {
+        name: "BOXOFFICE_STRIPE_URL",
+        default: None,
+        allowed: "an http or https URL without a query",
+        meaning: "Where Stripe, or what plays it in tests, answers; https://api.stripe.com without it.",
+        secret: false,
+    },
+    Setting {
         name: "BOXOFFICE_PUBLIC_URL",
         default: None,
         allowed: "an http or https URL without a query, such as https://tickets.example.org",
@@ -119,8 +140,7 @@ const SETTINGS: [Setting; 13] = [
 ];
 
 /// Variables that later versions will read: no warning for them.
-pub(super) const RESERVED: [&str; 4] =
-    ["BOXOFFICE_SMTP_URL", "BOXOFFICE_STRIPE_KEY", "BOXOFFICE_STRIPE_URL", "BOXOFFICE_STRIPE_WEBHOOK_SECRET"];
+pub(super) const RESERVED: [&str; 1] = ["BOXOFFICE_SMTP_URL"];
 
 /// The defaults by name, the layer under the environment.
 pub(super) fn defaults() -> BTreeMap<&'static str, &'static str> {

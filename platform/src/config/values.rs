@@ -64,6 +64,12 @@ pub(super) fn base64_32<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Sec
     if bytes.len() == MASTER_KEY_BYTES { Ok(Some(text.into())) } else { Err(not_allowed()) }
 }
 
+/// A secret that goes into a header: visible ASCII.
+pub(super) fn visible_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+    let text = String::deserialize(from)?.trim().to_owned();
+    if text.chars().all(|c| c.is_ascii_graphic()) { Ok(Some(text.into())) } else { Err(not_allowed()) }
+}
+
 fn not_allowed<E: Error>() -> E {
     E::custom("not allowed")
 }

@@ -82,8 +82,25 @@ struct Row {
 struct Change {
     /// If it is another one.
     status: Option<BookingStatus>,
-    held_until: Option<DateTime<Utc>>,
+    held: Held,
     version: i64,
+}
+
+/// What is new about how long a booking is held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    AsBefore,
+    Until(DateTime<Utc>),
+    NoLonger,
+}
+
+impl Held {
+    fn until(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Until(held_until) => Some(held_until),
+            Self::AsBefore | Self::NoLonger => None,
+        }
+    }
 }
 
 impl Rows {
@@ -115,17 +132,31 @@ impl Rows {
                 self.put(booking_id, row);
             }
             BookingEvent::BookingExtended { booking_id, held_until, .. } => {
-                let held_until = Some(held_until);
-                self.change(booking_id, Change { status: None, held_until, version });
+                self.change(booking_id, Change { status: None, held: Held::Until(held_until), version });
             }
             BookingEvent::BookingExpired { booking_id, .. } => {
                 let status = Some(BookingStatus::Expired);
-                self.change(booking_id, Change { status, held_until: None, version });
+                self.change(booking_id, Change { status, held: Held::NoLonger, version });
             }
             BookingEvent::BookingCancelled { booking_id, .. } => {
                 let status = Some(BookingStatus::Cancelled);
-                self.change(booking_id, Change { status, held_until: None, version });
+                self.change(booking_id, Change { status, held: Held::NoLonger, version });
             }
+            // The tickets are the attendee's, even if the hold had lapsed; confirmed is it when the money has come.
+            BookingEvent::PaymentAuthorised { of, .. } => {
+                let status = Some(BookingStatus::Held);
+                self.change(of.booking_id, Change { status, held: Held::NoLonger, version });
+            }
+            BookingEvent::PaymentStarted { of, .. }
+            | BookingEvent::PaymentActionRequired { of, .. }
+            | BookingEvent::PaymentDeclined { of, .. }
+            | BookingEvent::PaymentCaptured { of, .. }
+            | BookingEvent::PaymentCaptureFailed { of, .. }
+            | BookingEvent::PaymentVoided { of, .. } => self.touch(of.booking_id, version),
+            BookingEvent::RefundRequested { of, .. }
+            | BookingEvent::RefundMade { of, .. }
+            | BookingEvent::RefundFailed { of, .. }
+            | BookingEvent::RefundResumed { of, .. } => self.touch(of.payment.booking_id, version),
         }
     }
 
@@ -139,15 +170,28 @@ impl Rows {
         self.whole.insert(id, row);
     }
 
+    /// What becomes of the money stands elsewhere, in `payments`.
+    fn touch(&mut self, id: BookingId, version: i64) {
+        self.change(id, Change { status: None, held: Held::AsBefore, version });
+    }
+
     fn change(&mut self, id: BookingId, change: Change) {
         if let Some(row) = self.whole.get_mut(&id) {
             row.status = change.status.unwrap_or(row.status);
-            row.held_until = change.held_until;
+            if change.held != Held::AsBefore {
+                row.held_until = change.held.until();
+            }
             row.version = change.version;
-        } else {
-            let before = self.changes.get(&id).and_then(|before| before.status);
-            self.changes.insert(id, Change { status: change.status.or(before), ..change });
+            return;
         }
+        let (mut status, mut held) = (change.status, change.held);
+        if let Some(before) = self.changes.get(&id) {
+            status = status.or(before.status);
+            if held == Held::AsBefore {
+                held = before.held;
+            }
+        }
+        self.changes.insert(id, Change { status, held, version: change.version });
     }
 }
 
@@ -211,14 +255,16 @@ async fn write_changes_in_tx(
     }
     sqlx::query(
         "update bookings b
-         set status = coalesce(change.status, b.status), held_until = change.held_until, version = change.version
-         from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::bigint[])
-              as change (id, status, held_until, version)
+         set status = coalesce(change.status, b.status), version = change.version,
+             held_until = case when change.is_held_as_before then b.held_until else change.held_until end
+         from unnest($1::uuid[], $2::text[], $3::bool[], $4::timestamptz[], $5::bigint[])
+              as change (id, status, is_held_as_before, held_until, version)
          where b.id = change.id",
     )
     .bind(column(changes.keys(), |id| id.uuid()))
     .bind(column(changes.values(), |change| change.status.map(BookingStatus::name)))
-    .bind(column(changes.values(), |change| change.held_until))
+    .bind(column(changes.values(), |change| change.held == Held::AsBefore))
+    .bind(column(changes.values(), |change| change.held.until()))
     .bind(column(changes.values(), |change| change.version))
     .execute(tx)
     .await?;

@@ -23,7 +23,7 @@ const OLD_VIEWS_POLL: Duration = Duration::from_millis(50);
 /// Says which code made the tables.
 const MADE_BY: &str = "made_by";
 /// Indexes that serve readers alone: they are made when the rows are in. A name that is not here costs only time.
-pub(super) const OF_READERS: [&str; 13] = [
+pub(super) const OF_READERS: [&str; 17] = [
     "bookings_event",
     "bookings_user",
     "event_seats_sequence",
@@ -34,6 +34,10 @@ pub(super) const OF_READERS: [&str; 13] = [
     "events_start",
     "events_title",
     "notifications_user",
+    "payments_booking",
+    "refunds_booking",
+    "refunds_status",
+    "sale_lines_event",
     "users_name",
     "users_registered",
     "users_role",

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId, SeatId, TicketTypeId, UserId,
-    booking::{Booking, BookingCommand, BookingEvent, PlaceBooking},
+    booking::{Booking, BookingCommand, BookingEvent, PlaceBooking, RefundCause},
     show::{Taken, TicketLine},
 };
 use event_store::{Metadata, NewEvent, StreamId};
@@ -79,7 +79,7 @@ async fn the_rows_follow_bookings_through_everything() {
 
     for (command, status) in [
         (BookingCommand::Expire { at: later }, "expired"),
-        (BookingCommand::Cancel { at: later }, "cancelled"),
+        (BookingCommand::Cancel { cause: RefundCause::BookingCancelled, at: later }, "cancelled"),
     ] {
         let (id, place) = place(Some(until));
         append(&databases, id, &history([place, command])).await;

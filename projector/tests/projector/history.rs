@@ -1,11 +1,13 @@
 //! Histories of a few shows, their bookings and some people, as the domain makes them of whatever is asked.
 
+mod paying;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId, Personal, SeatId, TicketTypeId, TicketTypeName, Title, UserId,
-    booking::{Booking, BookingCommand, PlaceBooking},
+    booking::{Booking, BookingCommand, PlaceBooking, RefundCause},
     notification::{Channel, NotificationKind},
     show::{
         ChangeShow, CreateShow, DetailsChange, Show, ShowCommand, ShowEvent, TakeTickets, Taken,
@@ -26,7 +28,7 @@ use crate::{
 pub(crate) type Step = (u8, u8, u8);
 
 /// Everything that a step may ask.
-pub(crate) const KINDS: u8 = 24;
+pub(crate) const KINDS: u8 = 32;
 
 const SEATS: u32 = 12;
 
@@ -113,6 +115,7 @@ impl History {
             15 if other.is_multiple_of(4) => self.ask(index, ShowCommand::Cancel { at }),
             16 => self.ask(index, ShowCommand::ReleaseCancelled { limit: 2, at }),
             17 if other.is_multiple_of(4) => self.ask(index, ShowCommand::Delete { at }),
+            24.. => self.pay(one, other),
             _ => self.step_of_person(kind, one, other),
         }
     }
@@ -237,7 +240,7 @@ impl History {
             }
             ShowEvent::HoldExpired { taken, at } => (taken.booking_id, BookingCommand::Expire { at: *at }),
             ShowEvent::TicketsReleased { taken, at } => {
-                (taken.booking_id, BookingCommand::Cancel { at: *at })
+                (taken.booking_id, BookingCommand::Cancel { cause: RefundCause::BookingCancelled, at: *at })
             }
             ShowEvent::EventCreated { .. }
             | ShowEvent::EventPublished { .. }
@@ -251,9 +254,14 @@ impl History {
             self.bookings.push((id, index, Booking::default()));
             self.bookings.len() - 1
         });
-        for event in self.bookings[known].2.decide(command).unwrap() {
-            self.bookings[known].2.evolve(event.clone());
-            self.store(&StreamId::new("booking", id), &event);
+        self.tell_booking(known, command);
+    }
+
+    fn tell_booking(&mut self, place: usize, command: BookingCommand) {
+        let stream = StreamId::new("booking", self.bookings[place].0);
+        for event in self.bookings[place].2.decide(command).unwrap() {
+            self.bookings[place].2.evolve(event.clone());
+            self.store(&stream, &event);
         }
     }
 

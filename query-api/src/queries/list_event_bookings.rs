@@ -69,8 +69,8 @@ impl Filters for EventBookingFilters {
 /// everybody else. It stands before the parameters in the handler's arguments, so that who may is checked before what.
 #[derive(Debug)]
 pub(crate) struct OwnEvent {
-    id: Uuid,
-    after: ReadAfter,
+    pub(crate) id: Uuid,
+    pub(crate) after: ReadAfter,
 }
 
 impl FromRequestParts<QueryApi> for OwnEvent {
@@ -85,7 +85,7 @@ impl FromRequestParts<QueryApi> for OwnEvent {
         match host.map_err(|error| failures::database(&error))? {
             None => Err(Problem::not_found()),
             Some(host) if host == caller.id => Ok(Self { id, after }),
-            Some(_) => Err(Problem::forbidden("Only the event's host may read its bookings.")),
+            Some(_) => Err(Problem::forbidden("Only the event's host may read this.")),
         }
     }
 }

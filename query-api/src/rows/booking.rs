@@ -35,7 +35,8 @@ impl BookingStatus {
     /// The bookings with this status, in SQL.
     pub(crate) const fn condition(self) -> &'static str {
         match self {
-            Self::Held => "b.status = 'held' and b.held_until > now()",
+            // Without a time it does not lapse: it is paid, and the money is on its way.
+            Self::Held => "b.status = 'held' and (b.held_until > now() or b.held_until is null)",
             Self::Confirmed => "b.status = 'confirmed'",
             Self::Expired => "(b.status = 'expired' or b.status = 'held' and b.held_until <= now())",
             Self::Cancelled => "b.status = 'cancelled'",

@@ -1,7 +1,7 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::facts::Offer;
+use crate::facts::{Money, Offer};
 
 const TYPE: Uuid = Uuid::from_u128(1);
 
@@ -59,6 +59,16 @@ fn tickets_of_a_lapsed_hold_are_taken_until_it_has_expired() {
 }
 
 #[test]
+fn what_was_held_is_sold_once() {
+    let sold = || ShowFact::Sold(taken(1, 1, &[7]));
+    assert!(
+        wrong_with_the_last(1, &[held(1, &[7]), sold(), ShowFact::Released(taken(1, 1, &[7]))]).is_empty()
+    );
+    assert!(!wrong_with_the_last(1, &[held(1, &[7]), sold(), sold()]).is_empty());
+    assert_eq!(wrong_with_the_last(1, &[held(1, &[8]), sold()]).len(), 1);
+}
+
+#[test]
 fn a_hold_that_expires_early_or_twice_is_noticed() {
     let expired = |at| ShowFact::Expired { taken: taken(1, 1, &[]), at };
     assert_eq!(
@@ -78,4 +88,19 @@ fn a_booking_that_does_not_follow_its_show_is_noticed() {
     let behind = HashMap::from([(booking, vec![said])]);
     assert_eq!(disagreements(&following, &behind).len(), 1);
     assert_eq!(disagreements(&HashMap::new(), &behind).len(), 1);
+}
+
+#[test]
+fn a_booking_is_paid_when_its_show_sells_it_and_not_otherwise() {
+    let (show, booking) = (Uuid::from_u128(9), Uuid::from_u128(1));
+    let priced = Taken { total: 100, ..taken(1, 1, &[]) };
+    let (_, sold) = follows(show, &ShowFact::Sold(priced.clone())).expect("a booking follows");
+    let following = HashMap::from([(booking, vec![sold])]);
+    let paid = |facts: &[BookingFact]| disagreements(&following, &HashMap::from([(booking, facts.to_vec())]));
+    let what = Money { name: "PaymentStarted", payment: Uuid::from_u128(3), amount: 100 };
+    let started = BookingFact::Money { show, what };
+    let authorised = BookingFact::Authorised { show };
+    let confirmed = BookingFact::Confirmed { show, taken: priced };
+    assert!(paid(&[started.clone(), authorised, confirmed.clone()]).is_empty());
+    assert_eq!(paid(&[started, confirmed]).len(), 1);
 }

@@ -1,6 +1,6 @@
 //! Ticket types with what is sold of them, and open holds.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -22,6 +22,8 @@ pub(super) struct Rows {
     held: BTreeMap<Booking, Hold>,
     /// Holds that are in the table already.
     extended: BTreeMap<Booking, DateTime<Utc>>,
+    /// Bookings that were paid: what the table has as held of them is sold.
+    paid: BTreeSet<Booking>,
     /// What bookings give back: a hold that is in the table, or else what was sold.
     freed: BTreeMap<Booking, Vec<TicketLine>>,
 }
@@ -56,14 +58,24 @@ impl Rows {
         }
     }
 
+    /// What costs something was held before, and is held no more.
     pub(super) fn sell(&mut self, place: Place, taken: &Taken) {
+        let booking = (place.event_id, taken.booking_id);
+        if !taken.total().is_free() && self.held.remove(&booking).is_none() {
+            self.paid.insert(booking);
+        }
         self.add_sold(place.event_id, &taken.tickets, 1);
     }
 
     /// Tickets of a hold were not sold yet; those of any other booking were.
     pub(super) fn free(&mut self, place: Place, taken: &Taken) {
         let booking = (place.event_id, taken.booking_id);
-        if self.held.remove(&booking).is_none() {
+        if self.held.remove(&booking).is_some() {
+            return;
+        }
+        if self.paid.contains(&booking) {
+            self.add_sold(place.event_id, &taken.tickets, -1);
+        } else {
             self.freed.insert(booking, taken.tickets.clone());
         }
     }
@@ -78,8 +90,8 @@ impl Rows {
         if !self.offered.is_empty() {
             self.write_offered_in_tx(tx).await?;
         }
-        if !self.freed.is_empty() {
-            let held = self.free_in_tx(tx).await?;
+        if !self.freed.is_empty() || !self.paid.is_empty() {
+            let held = self.end_holds_in_tx(tx).await?;
             for ((show, booking), tickets) in std::mem::take(&mut self.freed) {
                 if !held.contains(&(show.uuid(), booking.uuid())) {
                     self.add_sold(show, &tickets, -1);
@@ -135,14 +147,15 @@ impl Rows {
     }
 
     /// Ends holds; which of them there were.
-    async fn free_in_tx(&self, tx: &mut PgConnection) -> Result<HashSet<(Uuid, Uuid)>, sqlx::Error> {
+    async fn end_holds_in_tx(&self, tx: &mut PgConnection) -> Result<HashSet<(Uuid, Uuid)>, sqlx::Error> {
+        let ended: BTreeSet<&Booking> = self.freed.keys().chain(&self.paid).collect();
         let held: Vec<(Uuid, Uuid)> = sqlx::query_as(
-            "delete from event_holds h using unnest($1::uuid[], $2::uuid[]) as freed (event_id, booking_id)
-             where h.event_id = freed.event_id and h.booking_id = freed.booking_id
+            "delete from event_holds h using unnest($1::uuid[], $2::uuid[]) as ended (event_id, booking_id)
+             where h.event_id = ended.event_id and h.booking_id = ended.booking_id
              returning h.event_id, h.booking_id",
         )
-        .bind(column(self.freed.keys(), |(show, _)| show.uuid()))
-        .bind(column(self.freed.keys(), |(_, booking)| booking.uuid()))
+        .bind(column(ended.iter().copied(), |(show, _)| show.uuid()))
+        .bind(column(ended.iter().copied(), |(_, booking)| booking.uuid()))
         .fetch_all(tx)
         .await?;
         Ok(held.into_iter().collect())

@@ -1,6 +1,10 @@
 //! What happens to one's own booking.
 
-use domain::{BookingId, ShowId, UserId, booking::BookingEvent, notification::NotificationKind};
+use domain::{
+    BookingId, ShowId, UserId,
+    booking::{BookingEvent, OfPayment},
+    notification::NotificationKind,
+};
 use event_store::StoredEvent;
 use sqlx::PgConnection;
 
@@ -29,6 +33,12 @@ fn news(event: &StoredEvent) -> Result<Option<(News, UserId)>, serde_json::Error
         event_id: event_id.uuid(),
         booking_id: Some(booking_id.uuid()),
     };
+    // Money went back, once a payment.
+    let refund_made = |of: OfPayment, at| {
+        let OfPayment { booking_id, event_id, user_id, payment_id } = of;
+        let news = news(NotificationKind::RefundMade, booking_id, event_id, at);
+        (News { once_of: payment_id.to_string(), ..news }, user_id)
+    };
     Ok(match event.decode()? {
         BookingEvent::BookingConfirmed { booking_id, event_id, user_id, at, .. } => {
             Some((news(NotificationKind::BookingConfirmed, booking_id, event_id, at), user_id))
@@ -39,6 +49,19 @@ fn news(event: &StoredEvent) -> Result<Option<(News, UserId)>, serde_json::Error
         BookingEvent::BookingCancelled { booking_id, event_id, user_id, at } => {
             Some((news(NotificationKind::BookingCancelled, booking_id, event_id, at), user_id))
         }
-        BookingEvent::BookingHeld { .. } | BookingEvent::BookingExtended { .. } => None,
+        BookingEvent::RefundMade { of, at, .. } => Some(refund_made(of.payment, at)),
+        // What was set aside for tickets that are gone is theirs again.
+        BookingEvent::PaymentVoided { of, at, .. } => Some(refund_made(of, at)),
+        BookingEvent::BookingHeld { .. }
+        | BookingEvent::BookingExtended { .. }
+        | BookingEvent::PaymentStarted { .. }
+        | BookingEvent::PaymentActionRequired { .. }
+        | BookingEvent::PaymentDeclined { .. }
+        | BookingEvent::PaymentAuthorised { .. }
+        | BookingEvent::PaymentCaptured { .. }
+        | BookingEvent::PaymentCaptureFailed { .. }
+        | BookingEvent::RefundRequested { .. }
+        | BookingEvent::RefundFailed { .. }
+        | BookingEvent::RefundResumed { .. } => None,
     })
 }

@@ -1,0 +1,75 @@
+//! What goes wrong about money, in HTTP.
+
+use std::error::Error;
+
+use axum::http::StatusCode;
+use domain::booking::ReasonCode;
+use platform::Problem;
+
+use crate::payments::PaymentsError;
+
+/// How long a client should wait when the payment gateway is down.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// 402: the bank, or what it was asked with.
+pub(crate) fn declined(reason: Option<&ReasonCode>) -> Problem {
+    Problem::new(StatusCode::PAYMENT_REQUIRED, "payment-declined")
+        .detail("The payment was declined. Your tickets are still held for at least five minutes.")
+        .with("reason", reason.map_or("unknown", ReasonCode::as_str))
+}
+
+/// The tickets went to somebody else, or the event is no more, before the money came.
+pub(crate) fn too_late(reason: Option<&ReasonCode>) -> Problem {
+    match reason.map(ReasonCode::as_str) {
+        Some("event-cancelled") => {
+            Problem::conflict("event-cancelled", "The event is cancelled. You were not charged.")
+        }
+        Some("booking-cancelled") => {
+            Problem::conflict("not-payable", "The booking is cancelled. You were not charged.")
+        }
+        Some("event-ended") => Problem::conflict("event-ended", "The event has ended. You were not charged."),
+        Some(_) | None => Problem::conflict(
+            "hold-expired",
+            "The hold has expired, and somebody else has the tickets. You were not charged.",
+        ),
+    }
+}
+
+pub(crate) fn capture_failed() -> Problem {
+    Problem::conflict(
+        "not-payable",
+        "The bank did not hand over the money that it had set aside. The booking is cancelled.",
+    )
+}
+
+pub(crate) fn gateway_down() -> Problem {
+    Problem::unavailable(
+        "payments-unavailable",
+        "Nothing can be paid at this moment. You were not charged; please try again.",
+        RETRY_AFTER_SECONDS,
+    )
+}
+
+/// 400: it was not Stripe.
+pub(crate) fn bad_signature() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-signature")
+        .detail("The signature is not over this body, or too old.")
+}
+
+/// What went wrong about a booking's money, where nothing of it was begun.
+pub(crate) fn failed(error: PaymentsError) -> Problem {
+    match error {
+        PaymentsError::NotPlaced => Problem::not_found(),
+        PaymentsError::Order(error) => super::order(error).without_receipt(),
+        PaymentsError::Read(error) => super::read(&error),
+        PaymentsError::Database(error) => super::database(&error),
+        PaymentsError::Gateway(error) => {
+            tracing::warn!(error = &error as &dyn Error, "the payment gateway failed");
+            gateway_down()
+        }
+        PaymentsError::BadReference => {
+            tracing::error!(error = &error as &dyn Error, "a payment cannot be found at the gateway");
+            Problem::internal()
+        }
+    }
+}

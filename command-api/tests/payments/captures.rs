@@ -1,0 +1,58 @@
+//! Money that was set aside and cannot be had after all, or comes for tickets that are gone.
+
+use command_api::Paid;
+use domain::booking::{BookingStatus, PaymentState};
+use payments::Gateway;
+
+use crate::{
+    box_office::BoxOffice,
+    gate::{Call, Gate, Moment},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_capture_that_fails_for_good_cancels_the_booking_wherever_its_driver_dies() {
+    let first = BoxOffice::open().await;
+    for goes_on in [true, false] {
+        for webhooks in 0..3 {
+            let office = first.another().await;
+            let gate = Gate::at(Moment::Before(Call::Capture), &office.ledger);
+            let paying = office.pay(&gate, "pm_card_visa").await;
+            gate.reached().await;
+            // The tickets are sold; but the bank has taken back its word.
+            let payment = office.booking().await.payments[0].clone();
+            let reference = payment.reference.unwrap();
+            office.ungated().void(payment.id.uuid(), reference.as_str()).await.unwrap();
+            for _ in 0..webhooks {
+                office.hear().await;
+            }
+            if goes_on {
+                gate.open();
+                let paid = paying.await.unwrap();
+                assert!(matches!(paid, Ok(Paid::CaptureFailed)), "{paid:?}");
+            } else {
+                paying.abort();
+            }
+            office.settle().await;
+            office.money_and_tickets_agree().await;
+            let booking = office.booking().await;
+            assert_eq!(booking.status, BookingStatus::Cancelled, "{booking:?}");
+            assert_eq!(booking.payments[0].state, PaymentState::CaptureFailed, "{booking:?}");
+            assert!(office.somebody_else_books().await, "the ticket is free again");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_comes_for_a_cancelled_booking_goes_back_and_is_not_called_a_payment() {
+    let office = BoxOffice::open().await;
+    let gate = Gate::at(Moment::After(Call::Capture), &office.ledger);
+    let paying = office.pay(&gate, "pm_card_visa").await;
+    gate.reached().await;
+    office.cancel().await;
+    gate.open();
+    let paid = paying.await.unwrap();
+    assert!(matches!(paid, Ok(Paid::TooLate { .. })), "{paid:?}");
+    office.settle().await;
+    office.money_and_tickets_agree().await;
+    assert_eq!(office.booking().await.status, BookingStatus::Cancelled);
+}

@@ -1,0 +1,100 @@
+//! Whoever drove a payment died so long ago that the gateway has forgotten the keys of the calls: what was asked for is
+//! looked up, and nothing is asked for twice.
+
+use chrono::{TimeDelta, Utc};
+use domain::{
+    PaymentId,
+    booking::{BookingStatus, PaymentReference, PaymentState, PaymentStep},
+};
+use payments::{About, Gateway, NewPayment, PaymentMethod};
+use uuid::Uuid;
+
+use crate::{
+    box_office::{BoxOffice, PRICE},
+    gate::{Call, Gate, Moment},
+};
+
+/// Longer than keys are trusted for.
+const LONG: TimeDelta = TimeDelta::hours(25);
+
+/// An attempt that began long ago, and about which no more was written down.
+async fn started_long_ago(first: &BoxOffice) -> (BoxOffice, PaymentId) {
+    let office = first.another().await;
+    let payment_id = PaymentId::new(Uuid::now_v7());
+    office.write_down(PaymentStep::Start { payment_id }, Utc::now() - LONG).await;
+    (office, payment_id)
+}
+
+/// At the gateway it went further, before whoever drove it died.
+async fn authorised_at_the_gateway(office: &BoxOffice, payment_id: PaymentId) -> String {
+    let booking = office.booking().await;
+    let about = About { booking_id: booking.id.uuid(), event_id: booking.event_id.uuid() };
+    let (payment_id, currency) = (payment_id.uuid(), "EUR".to_owned());
+    let gateway = office.ungated();
+    let opened = gateway.open(&NewPayment { payment_id, about, amount: PRICE, currency }).await.unwrap();
+    let method = PaymentMethod::parse("pm_card_visa").unwrap();
+    gateway.authorise(payment_id, &opened.reference, &method).await.unwrap();
+    opened.reference
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_was_never_opened_is_declined_and_not_opened_days_later() {
+    let (office, _) = started_long_ago(&BoxOffice::open().await).await;
+    let gate = Gate::at(Moment::Never, &office.ledger);
+    office.process(gate.clone()).drive(office.booking_id).await.unwrap();
+    assert_eq!(gate.calls(), []);
+    let booking = office.booking().await;
+    assert_eq!(booking.payments[0].state, PaymentState::Declined);
+    assert_eq!(booking.status, BookingStatus::Held);
+    office.money_and_tickets_agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_bank_agreed_to_is_found_and_taken_once_days_later() {
+    let (office, payment_id) = started_long_ago(&BoxOffice::open().await).await;
+    authorised_at_the_gateway(&office, payment_id).await;
+    let gate = Gate::at(Moment::Never, &office.ledger);
+    office.process(gate.clone()).drive(office.booking_id).await.unwrap();
+    assert_eq!(gate.calls(), [Call::Capture]);
+    assert_eq!(office.booking().await.status, BookingStatus::Confirmed);
+    office.money_and_tickets_agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_captured_is_not_captured_again_days_later() {
+    let first = BoxOffice::open().await;
+    for was_captured in [true, false] {
+        let (office, payment_id) = started_long_ago(&first).await;
+        let reference = authorised_at_the_gateway(&office, payment_id).await;
+        let step =
+            PaymentStep::Authorise { payment_id, reference: PaymentReference::parse(&reference).unwrap() };
+        office.write_down(step, Utc::now() - LONG).await;
+        if was_captured {
+            office.ungated().capture(payment_id.uuid(), &reference).await.unwrap();
+        }
+        let gate = Gate::at(Moment::Never, &office.ledger);
+        office.process(gate.clone()).drive(office.booking_id).await.unwrap();
+        let expected: &[Call] = if was_captured { &[] } else { &[Call::Capture] };
+        assert_eq!(gate.calls(), expected);
+        assert_eq!(office.booking().await.status, BookingStatus::Confirmed);
+        office.money_and_tickets_agree().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_was_made_is_not_made_again_days_later() {
+    let first = BoxOffice::open().await;
+    let office = first.another().await;
+    office.pay(&Gate::at(Moment::Never, &office.ledger), "pm_card_visa").await.await.unwrap().unwrap();
+    office.cancel().await;
+    // It came through, but whoever asked for it died.
+    let gate = Gate::at(Moment::After(Call::Refund), &office.ledger);
+    let (payments, booking_id) = (office.process(gate.clone()), office.booking_id);
+    let driving = tokio::spawn(async move { payments.drive(booking_id).await });
+    gate.reached().await;
+    driving.abort();
+    let later = Gate::at(Moment::Never, &office.ledger);
+    office.process(later.clone()).drive(office.booking_id).await.unwrap();
+    assert_eq!(later.calls(), []);
+    office.money_and_tickets_agree().await;
+}

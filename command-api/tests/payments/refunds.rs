@@ -1,0 +1,91 @@
+//! Money that goes back goes back once, wherever whoever drives it dies.
+
+use command_api::{Progress, ShowOrder};
+use domain::booking::{PaymentState, PaymentStep, RefundState};
+
+use crate::{
+    box_office::BoxOffice,
+    gate::{Call, Gate, Moment},
+};
+
+async fn paid(first: &BoxOffice, card: &str) -> BoxOffice {
+    let office = first.another().await;
+    let gate = Gate::at(Moment::Never, &office.ledger);
+    office.pay(&gate, card).await.await.unwrap().unwrap();
+    assert_eq!(office.booking().await.payments[0].state, PaymentState::Captured);
+    office
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_is_made_once_wherever_its_driver_dies() {
+    let first = BoxOffice::open().await;
+    for moment in [Moment::Before(Call::Refund), Moment::After(Call::Refund)] {
+        for others in 0..3 {
+            let office = paid(&first, "pm_card_visa").await;
+            office.cancel().await;
+            let gate = Gate::at(moment, &office.ledger);
+            let (payments, booking_id) = (office.process(gate.clone()), office.booking_id);
+            let driving = tokio::spawn(async move { payments.drive(booking_id).await });
+            gate.reached().await;
+            for _ in 0..others {
+                office.hear().await;
+            }
+            driving.abort();
+            office.settle().await;
+            office.money_and_tickets_agree().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn voiding_happens_once_wherever_its_driver_dies() {
+    let first = BoxOffice::open().await;
+    for moment in [Moment::Before(Call::Void), Moment::After(Call::Void)] {
+        let office = first.another().await;
+        let held_up = Gate::at(Moment::Before(Call::Capture), &office.ledger);
+        let paying = office.pay(&held_up, "pm_card_visa").await;
+        held_up.reached().await;
+        office.cancel().await;
+        paying.abort();
+        let gate = Gate::at(moment, &office.ledger);
+        let (payments, booking_id) = (office.process(gate.clone()), office.booking_id);
+        let driving = tokio::spawn(async move { payments.drive(booking_id).await });
+        gate.reached().await;
+        driving.abort();
+        office.settle().await;
+        office.money_and_tickets_agree().await;
+        assert_eq!(office.booking().await.payments[0].state, PaymentState::Voided);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_fails_for_a_while_delays_a_refund_and_loses_none() {
+    let office = paid(&BoxOffice::open().await, "pm_card_visa").await;
+    office.cancel().await;
+    let payments = office.process(Gate::failing(3, &office.ledger));
+    for _ in 0..3 {
+        payments.drive(office.booking_id).await.unwrap_err();
+    }
+    assert_eq!(payments.drive(office.booking_id).await.unwrap(), Progress::Settled);
+    office.money_and_tickets_agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_was_given_up_is_made_once_when_it_is_resumed() {
+    let office = paid(&BoxOffice::open().await, "pm_card_visa").await;
+    office.cancel().await;
+    // It came through, but nobody heard of it.
+    let gate = Gate::at(Moment::After(Call::Refund), &office.ledger);
+    let (payments, booking_id) = (office.process(gate.clone()), office.booking_id);
+    let driving = tokio::spawn(async move { payments.drive(booking_id).await });
+    gate.reached().await;
+    driving.abort();
+    office.process(gate).give_up_refund(booking_id).await.unwrap();
+    let refund = office.booking().await.refunds[0].clone();
+    assert_eq!(refund.state, RefundState::Failed);
+    let step = PaymentStep::ResumeRefund { refund_id: refund.id };
+    office.order(ShowOrder::Pay { booking_id, step }).await.unwrap();
+    office.settle().await;
+    office.money_and_tickets_agree().await;
+    assert_eq!(office.booking().await.refunds[0].state, RefundState::Made);
+}

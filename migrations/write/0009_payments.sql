@@ -1,0 +1,36 @@
+-- Bookings about whose money something is to be done: a payment that is not decided, a refund that is not made. What it is,
+-- the booking's stream says.
+create table payments_due (
+    booking_id uuid primary key,
+    due_at     timestamptz not null,
+    -- How often it was tried and failed in a row.
+    tries      integer not null default 0,
+    -- The place in the booking's stream that said so: what is done about it takes away no newer note.
+    sequence   bigint not null
+);
+-- Serves: what is due.
+create index payments_due_at on payments_due (due_at);
+
+-- What Stripe said by itself. Not what it said about the buyer: that would outlive an erasure.
+create table webhooks (
+    id           text primary key,
+    kind         text not null,
+    booking_id   uuid,
+    -- What its body says about money.
+    said         jsonb not null,
+    -- Of the whole body as it came, to show which one it was.
+    body_sha256  bytea not null,
+    received_at  timestamptz not null default clock_timestamp(),
+    -- Null until what it hints at was looked at; only then it is acknowledged.
+    processed_at timestamptz
+);
+
+-- What the embedded test gateway remembers.
+create table test_gateway_pages (
+    name    text primary key,
+    version integer not null,
+    page    text not null
+);
+
+-- Serves: the booking that a refund belongs to.
+create index events_of_refund on events ((payload ->> 'refundId')) where event_type = 'RefundRequested';

@@ -1,0 +1,127 @@
+//! What Stripe answers, as far as it is needed. Nothing about cards is read.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::{GatewayError, GatewayPayment, GatewayRefund, PaymentStanding, RefundStanding};
+
+#[derive(Deserialize)]
+pub(super) struct Intent {
+    pub(super) id: String,
+    status: String,
+    #[serde(default)]
+    client_secret: Option<SecretString>,
+    #[serde(default)]
+    last_payment_error: Option<ErrorBody>,
+    #[serde(default)]
+    metadata: serde_json::Value,
+}
+
+/// Part of a list.
+#[derive(Deserialize)]
+pub(super) struct Intents {
+    pub(super) data: Vec<Intent>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Refund {
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    failure_reason: Option<String>,
+    #[serde(default)]
+    metadata: serde_json::Value,
+}
+
+/// Part of a list.
+#[derive(Deserialize)]
+pub(super) struct Refunds {
+    pub(super) data: Vec<Refund>,
+}
+
+#[derive(Deserialize, Default)]
+struct ErrorBody {
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    decline_code: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct ApiError {
+    error: ErrorBody,
+}
+
+impl Intent {
+    pub(super) fn payment(self) -> Result<GatewayPayment, GatewayError> {
+        let declined = self.last_payment_error.map(|error| error.reason());
+        let standing = match self.status.as_str() {
+            "requires_payment_method" | "requires_confirmation" => PaymentStanding::Open { declined },
+            "requires_action" => PaymentStanding::ActionRequired,
+            "processing" => PaymentStanding::Processing,
+            "requires_capture" => PaymentStanding::Authorised,
+            "succeeded" => PaymentStanding::Captured,
+            "canceled" => PaymentStanding::Voided,
+            _ => return Err(GatewayError::Unavailable { reason: "a payment in a state that is not known" }),
+        };
+        Ok(GatewayPayment { reference: self.id, standing, client_secret: self.client_secret })
+    }
+
+    pub(super) fn is_of(&self, payment_id: Uuid) -> bool {
+        self.metadata["payment_id"] == payment_id.to_string()
+    }
+}
+
+impl Refund {
+    pub(super) fn refund(&self) -> Result<GatewayRefund, GatewayError> {
+        let reason = || self.failure_reason.clone().unwrap_or_else(|| "refund_failed".to_owned());
+        let standing = match self.status.as_deref() {
+            Some("succeeded") => RefundStanding::Made,
+            Some("pending" | "requires_action") => RefundStanding::Pending,
+            Some("failed" | "canceled") => RefundStanding::Failed { reason: reason() },
+            // Some things that play Stripe leave it out.
+            None => RefundStanding::Made,
+            Some(_) => {
+                return Err(GatewayError::Unavailable { reason: "a refund in a state that is not known" });
+            }
+        };
+        let resumed =
+            self.metadata["resumed"].as_str().and_then(|text| text.parse().ok()).unwrap_or_default();
+        Ok(GatewayRefund { standing, resumed })
+    }
+
+    pub(super) fn is_of(&self, refund_id: Uuid) -> bool {
+        self.metadata["refund_id"] == refund_id.to_string()
+    }
+}
+
+impl ErrorBody {
+    /// The bank's code, else Stripe's, else its kind.
+    fn reason(self) -> String {
+        let reason = self.decline_code.or(self.code).or(self.kind);
+        reason.unwrap_or_else(|| "unknown".to_owned())
+    }
+}
+
+impl ApiError {
+    pub(super) fn parse(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
+
+    pub(super) fn meaning(self, status: u16) -> GatewayError {
+        let unavailable = |reason| GatewayError::Unavailable { reason };
+        match (status, self.error.kind.as_deref()) {
+            (402, _) | (_, Some("card_error")) => GatewayError::Declined { reason: self.error.reason() },
+            // The key: whoever runs this must look, and then it can go on.
+            (401 | 403, _) => unavailable("the key is not accepted"),
+            // The same call is still under way.
+            (409, _) => unavailable("the same call is under way"),
+            (429, _) => unavailable("too many calls"),
+            (400..=499, _) => GatewayError::Refused { reason: self.error.reason() },
+            _ => unavailable("an error of the gateway"),
+        }
+    }
+}

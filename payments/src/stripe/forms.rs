@@ -1,0 +1,55 @@
+//! What Stripe is sent: forms with brackets.
+
+use crate::{GatewayError, NewPayment, NewRefund};
+
+type Form = Vec<(&'static str, String)>;
+
+/// A PaymentIntent for a card that is authorised now and captured later.
+pub(super) fn intent(payment: &NewPayment) -> Result<Form, GatewayError> {
+    Ok(vec![
+        ("amount", amount(payment.amount, &payment.currency)?),
+        ("currency", payment.currency.to_ascii_lowercase()),
+        ("capture_method", "manual".to_owned()),
+        ("payment_method_types[]", "card".to_owned()),
+        ("metadata[payment_id]", payment.payment_id.to_string()),
+        ("metadata[booking_id]", payment.about.booking_id.to_string()),
+        ("metadata[event_id]", payment.about.event_id.to_string()),
+    ])
+}
+
+pub(super) fn refund(refund: &NewRefund) -> Result<Form, GatewayError> {
+    Ok(vec![
+        ("payment_intent", refund.reference.clone()),
+        ("amount", amount(refund.amount, &refund.currency)?),
+        ("metadata[refund_id]", refund.refund_id.to_string()),
+        ("metadata[resumed]", refund.resumed.to_string()),
+        ("metadata[booking_id]", refund.about.booking_id.to_string()),
+        ("metadata[event_id]", refund.about.event_id.to_string()),
+    ])
+}
+
+/// Stripe counts minor units as ISO 4217 does, save where <https://docs.stripe.com/currencies> says otherwise: it takes
+/// two decimals for currencies that have none any more, and no third decimal that is not 0.
+fn amount(minor: i64, currency: &str) -> Result<String, GatewayError> {
+    match currency {
+        "ISK" | "UGX" => Ok((minor * 100).to_string()),
+        "BHD" | "JOD" | "KWD" | "OMR" | "TND" if minor % 10 != 0 => {
+            Err(GatewayError::Refused { reason: "amount_third_decimal".to_owned() })
+        }
+        _ => Ok(minor.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_in_the_units_that_stripe_wants() {
+        assert_eq!(amount(2_500, "EUR").unwrap(), "2500");
+        assert_eq!(amount(2_500, "JPY").unwrap(), "2500");
+        assert_eq!(amount(2_500, "ISK").unwrap(), "250000");
+        assert_eq!(amount(2_500, "KWD").unwrap(), "2500");
+        amount(2_501, "KWD").unwrap_err();
+    }
+}

@@ -1,0 +1,218 @@
+//! A small Stripe for tests: PaymentIntents with manual capture, refunds, webhooks; and everything that goes wrong on the
+//! way to it.
+//!
+//! - `ledger`: what it knows, and what its calls do.
+//! - `faults`: how often it fails, answers nobody, loses, doubles and delays webhooks.
+//! - `webhooks`: what it says by itself.
+//!
+//! Where it differs from Stripe's documentation:
+//! - Only what Boxoffice calls is there; of objects only the fields that it reads, and `amount`, `amount_received`.
+//! - Any key is accepted. Keys of calls never lapse, and a call that failed with 500 is not remembered under its key:
+//!   Stripe remembers it once it has begun to execute it. A call that comes while the same is under way waits for it
+//!   instead of being told 409.
+//! - A search finds a payment at once; Stripe may need a minute.
+//! - There are no charges, fees or balances; a refund succeeds or fails at once.
+//! - A webhook that was not acknowledged with 2xx is sent again after a moment, a few times; Stripe does so for three days.
+//! - An answer that nobody gets is a connection that breaks off after everything was done: what a client sees of a
+//!   timeout, without the waiting.
+
+mod faults;
+mod ledger;
+mod webhooks;
+
+pub use faults::Faults;
+pub use ledger::Totals;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, Uri, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use faults::Fate;
+use ledger::{Answer, Ledger};
+use webhooks::Webhooks;
+
+/// A running fake.
+#[derive(Clone)]
+pub struct FakeStripe {
+    shared: Arc<Shared>,
+    url: String,
+}
+
+struct Shared {
+    ledger: Mutex<Ledger>,
+    faults: Faults,
+    webhooks: Webhooks,
+}
+
+impl FakeStripe {
+    /// Starts one on a free port. It ends with the runtime.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub async fn start(faults: Faults, webhook_secret: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let shared = Arc::new(Shared {
+            ledger: Mutex::default(),
+            webhooks: Webhooks::signed_with(webhook_secret, faults),
+            faults,
+        });
+        let router = Router::new()
+            .route("/v1/payment_intents", post(open))
+            .route("/v1/payment_intents/search", get(search))
+            .route("/v1/payment_intents/{id}", get(look))
+            .route("/v1/payment_intents/{id}/{step}", post(step))
+            .route("/v1/refunds", post(refund).get(refunds))
+            .with_state(Arc::clone(&shared));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { shared, url }
+    }
+
+    /// Where it answers.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where webhooks go from now on.
+    pub fn tell(&self, url: String) {
+        self.shared.webhooks.tell(url);
+    }
+
+    /// The buyer with this client secret satisfies the bank, or does not.
+    ///
+    /// # Panics
+    /// When no payment waits for it.
+    pub fn authenticate(&self, client_secret: &str, satisfies: bool) {
+        let event = self.shared.ledger().authenticate(client_secret, satisfies);
+        self.shared.webhooks.send(event);
+    }
+
+    /// A payment's money is taken back by the bank before it was captured, as after a week.
+    pub fn let_authorisations_lapse(&self) {
+        self.shared.ledger().let_authorisations_lapse();
+    }
+
+    /// Says again, signed anew, everything that was ever said.
+    pub fn say_everything_again(&self) {
+        self.shared.webhooks.say_everything_again();
+    }
+
+    /// What has become of the money of a booking.
+    pub fn totals_of(&self, booking_id: &str) -> Totals {
+        self.shared.ledger().totals_of(booking_id)
+    }
+
+    /// What has become of all money.
+    pub fn totals(&self) -> Totals {
+        self.shared.ledger().totals()
+    }
+}
+
+impl Shared {
+    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call that changes something: perhaps it fails, perhaps nobody hears of it.
+    fn change(
+        &self,
+        headers: &HeaderMap,
+        what: &str,
+        form: &[u8],
+        change: impl FnOnce(&mut Ledger, &[(String, String)]) -> Answer,
+    ) -> Response {
+        let fate = self.faults.fate();
+        if fate == Fate::Fails {
+            return answer(500, &ledger::error("api_error", "internal_error"), false);
+        }
+        let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()) else {
+            return answer(400, &ledger::error("invalid_request_error", "a_test_wants_a_key"), false);
+        };
+        let fields: Vec<(String, String)> = form_urlencoded::parse(form).into_owned().collect();
+        let (done, is_replayed) = self.ledger().once(key, what, &fields, change);
+        if !is_replayed {
+            self.webhooks.send(done.event);
+        }
+        if fate == Fate::AnswersNobody {
+            return broken_off();
+        }
+        answer(done.status, &done.body, is_replayed)
+    }
+
+    fn look(&self, look: impl FnOnce(&Ledger) -> Option<Value>) -> Response {
+        match self.faults.fate() {
+            Fate::Fails => answer(500, &ledger::error("api_error", "internal_error"), false),
+            Fate::AnswersNobody => broken_off(),
+            Fate::GoesWell => match look(&self.ledger()) {
+                Some(body) => answer(200, &body, false),
+                None => answer(404, &ledger::error("invalid_request_error", "resource_missing"), false),
+            },
+        }
+    }
+}
+
+fn answer(status: u16, body: &Value, is_replayed: bool) -> Response {
+    let status = StatusCode::from_u16(status).expect("a status");
+    let mut response = (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response();
+    if is_replayed {
+        response.headers_mut().insert("idempotent-replayed", "true".parse().expect("a value"));
+    }
+    response
+}
+
+/// A body that ends with an error: the connection goes.
+fn broken_off() -> Response {
+    let nothing = futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("broken off")) });
+    Body::from_stream(nothing).into_response()
+}
+
+async fn open(State(stripe): State<Arc<Shared>>, headers: HeaderMap, form: Bytes) -> Response {
+    stripe.change(&headers, "open", &form, Ledger::open)
+}
+
+async fn step(
+    State(stripe): State<Arc<Shared>>,
+    Path((id, step)): Path<(String, String)>,
+    headers: HeaderMap,
+    form: Bytes,
+) -> Response {
+    let what = format!("{step} {id}");
+    stripe.change(&headers, &what, &form, |ledger, fields| match step.as_str() {
+        "confirm" => ledger.confirm(&id, fields),
+        "capture" => ledger.capture(&id),
+        "cancel" => ledger.cancel(&id),
+        _ => Answer::refusal(404, "resource_missing"),
+    })
+}
+
+async fn look(State(stripe): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    stripe.look(|ledger| ledger.intent(&id))
+}
+
+async fn search(State(stripe): State<Arc<Shared>>, uri: Uri) -> Response {
+    let query = query_field(&uri, "query").unwrap_or_default();
+    stripe.look(|ledger| Some(ledger.search(&query)))
+}
+
+async fn refund(State(stripe): State<Arc<Shared>>, headers: HeaderMap, form: Bytes) -> Response {
+    stripe.change(&headers, "refund", &form, Ledger::refund)
+}
+
+async fn refunds(State(stripe): State<Arc<Shared>>, uri: Uri) -> Response {
+    let intent = query_field(&uri, "payment_intent").unwrap_or_default();
+    stripe.look(|ledger| Some(ledger.refunds_of(&intent)))
+}
+
+fn query_field(uri: &Uri, name: &str) -> Option<String> {
+    let fields = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    fields.into_owned().find(|(field, _)| field == name).map(|(_, value)| value)
+}

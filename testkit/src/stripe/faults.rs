@@ -1,0 +1,62 @@
+//! How often something goes wrong. Random, from a fixed seed.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// In hundredths.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// Calls that fail before anything is done.
+    pub failing: u64,
+    /// Calls that are done and answered to nobody.
+    pub unanswered: u64,
+    /// Webhooks that are never sent.
+    pub lost: u64,
+    /// Webhooks that are sent twice.
+    pub doubled: u64,
+    /// A webhook comes at some time until then, so that later ones overtake it.
+    pub delayed: Duration,
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Fate {
+    GoesWell,
+    Fails,
+    AnswersNobody,
+}
+
+impl Faults {
+    pub(super) fn fate(&self) -> Fate {
+        let drawn = random() % 100;
+        if drawn < self.failing {
+            Fate::Fails
+        } else if drawn < self.failing + self.unanswered {
+            Fate::AnswersNobody
+        } else {
+            Fate::GoesWell
+        }
+    }
+
+    /// After how long each copy of a webhook is sent.
+    pub(super) fn copies(&self) -> Vec<Duration> {
+        if random() % 100 < self.lost {
+            return vec![];
+        }
+        let copies = if random() % 100 < self.doubled { 2 } else { 1 };
+        let millis = u64::try_from(self.delayed.as_millis()).unwrap_or(u64::MAX).max(1);
+        (0..copies).map(|_| Duration::from_millis(random() % millis)).collect()
+    }
+}
+
+/// Splitmix64.
+fn random() -> u64 {
+    static STATE: AtomicU64 = AtomicU64::new(7);
+    const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut z = STATE.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
