@@ -47,7 +47,8 @@ struct Figures {
 
 /// Runs it and prints what came of it.
 pub(crate) async fn large_log(options: cli::LargeLog) -> Result<()> {
-    let servers = Servers::start(options.repeats.product.boxoffice.clone(), options.repeats.product.logs).await?;
+    let servers =
+        Servers::start(options.repeats.product.boxoffice.clone(), options.repeats.product.logs).await?;
     let stage = Stage::set(&servers, ATTENDEES).await?;
     for name in [EMPTY, LARGE] {
         stage.copy(&servers, name).await?;
@@ -64,7 +65,10 @@ pub(crate) async fn large_log(options: cli::LargeLog) -> Result<()> {
         let (large, empty) = (median(large), median(empty));
         say(format!("{what}: {large:.0}/s ÷ {empty:.0}/s = {:.2}", large / empty));
     };
-    say(format!("medians of {} rounds, with a past of {} events ÷ without:", options.repeats.rounds, options.events));
+    say(format!(
+        "medians of {} rounds, with a past of {} events ÷ without:",
+        options.repeats.rounds, options.events
+    ));
     compare("bookings, 64 clients, 990 events in turn", &large.bookings, &empty.bookings);
     compare("events numbered by the relay", &large.numbered, &empty.numbered);
     compare("events read from the log, 500 at a time", &large.read, &empty.read);

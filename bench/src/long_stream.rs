@@ -29,7 +29,8 @@ const DATABASE: &str = "long_stream_trial";
 
 /// Runs it and prints what came of it.
 pub(crate) async fn long_stream(options: cli::LongStream) -> Result<()> {
-    let servers = Servers::start(options.repeats.product.boxoffice.clone(), options.repeats.product.logs).await?;
+    let servers =
+        Servers::start(options.repeats.product.boxoffice.clone(), options.repeats.product.logs).await?;
     let stage = Stage::set(&servers, options.events + ATTENDEES).await?;
     fill(&servers, &stage, options.events).await?;
     let fresh = Arc::new(stage.attendees[options.events..].to_vec());

@@ -33,7 +33,7 @@ const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
 const COMMIT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Follows the topics as a member of a consumer group.
-pub struct KafkaSource {
+pub(crate) struct KafkaSource {
     consumer: GroupMember,
     name: String,
     topics: Vec<&'static str>,

@@ -16,6 +16,7 @@ mod log_source;
 mod publisher;
 pub mod reconcile;
 mod relay;
+mod rest;
 mod source;
 pub mod topics;
 

@@ -43,6 +43,11 @@ impl LogSource {
         Self { max_batch: REBUILD_BATCH, reads_ahead: true, ..source }
     }
 
+    /// The last place that was read.
+    pub(crate) fn place(&self) -> i64 {
+        self.cursor
+    }
+
     pub(crate) async fn next(&mut self) -> Result<Batch, sqlx::Error> {
         loop {
             if let Some(batch) = self.read().await? {

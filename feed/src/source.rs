@@ -3,7 +3,7 @@
 use event_store::{EventStore, event_log::LoggedEvent};
 use rdkafka::error::KafkaError;
 
-use crate::{kafka_source::KafkaSource, log_source::LogSource};
+use crate::{kafka_source::KafkaSource, log_source::LogSource, rest::Rest};
 
 /// Most events that a consumer gets at once. There are so many only when it is behind, and then it deals with them the
 /// quicker the more there are.
@@ -11,7 +11,13 @@ pub(crate) const MAX_BATCH: usize = 2_000;
 
 /// Where a consumer's events come from.
 #[derive(Debug)]
-pub enum Source {
+pub struct Source {
+    origin: Origin,
+    rest: Rest,
+}
+
+#[derive(Debug)]
+enum Origin {
     /// The event log, in global order.
     Log(LogSource),
     /// Kafka, in the order of each key.
@@ -52,7 +58,7 @@ impl Source {
     /// Follows the event log from a checkpoint on.
     #[must_use]
     pub fn log(store: EventStore, stream_types: &'static [&'static str], checkpoint: i64) -> Self {
-        Self::Log(LogSource::new(store, stream_types, checkpoint))
+        Self::of(Origin::Log(LogSource::new(store, stream_types, checkpoint)))
     }
 
     /// Follows Kafka as a member of the consumer group `boxoffice-<consumer>`. A group that never read before first
@@ -68,26 +74,41 @@ impl Source {
         checkpoint: i64,
     ) -> Result<Self, SourceError> {
         let source = KafkaSource::new(brokers, consumer, store, stream_types, checkpoint).await?;
-        Ok(Self::Kafka(Box::new(source)))
+        Ok(Self::of(Origin::Kafka(Box::new(source))))
     }
 
-    /// The next events; waits until there are some. Dropping the future loses nothing. A batch without events says that
+    fn of(origin: Origin) -> Self {
+        Self { origin, rest: Rest::default() }
+    }
+
+    /// The next events; rests for as long as the last ones took, unless there are many more, and waits until there are some. Dropping the future loses nothing. A batch without events says that
     /// all is well again after an error.
     ///
     /// # Errors
     /// See [`SourceError`]; unless it [ends the source](SourceError::ends_the_source), ask again.
     pub async fn next(&mut self) -> Result<Batch, SourceError> {
-        match self {
-            Self::Log(log) => Ok(log.next().await?),
-            Self::Kafka(kafka) => kafka.next().await,
-        }
+        self.rest.after_batch().await;
+        let (batch, is_full) = match &mut self.origin {
+            Origin::Log(log) => {
+                let before = log.place();
+                let batch = log.next().await?;
+                (batch, log.place() - before >= MAX_BATCH as i64)
+            }
+            Origin::Kafka(kafka) => {
+                let batch = kafka.next().await?;
+                let is_full = batch.events.len() >= MAX_BATCH;
+                (batch, is_full)
+            }
+        };
+        self.rest.begin_batch(is_full);
+        Ok(batch)
     }
 
     /// Ends it in good order: the other members of a consumer group take over at once.
     pub async fn leave(self) {
-        match self {
-            Self::Log(_) => {}
-            Self::Kafka(kafka) => kafka.leave().await,
+        match self.origin {
+            Origin::Log(_) => {}
+            Origin::Kafka(kafka) => kafka.leave().await,
         }
     }
 
@@ -96,9 +117,9 @@ impl Source {
     /// # Errors
     /// Kafka does not take the offsets; the events will come again, and be duplicates. It goes on all the same.
     pub fn done(&mut self) -> Result<(), SourceError> {
-        match self {
-            Self::Log(_) => Ok(()),
-            Self::Kafka(kafka) => Ok(kafka.done()?),
+        match &mut self.origin {
+            Origin::Log(_) => Ok(()),
+            Origin::Kafka(kafka) => Ok(kafka.done()?),
         }
     }
 }

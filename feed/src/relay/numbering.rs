@@ -9,6 +9,7 @@ use super::{
     HandOn, IDLE_POLL, LEASE, NUMBER_BATCH, RETRY_PAUSE, Relay,
     metrics::{self, Step},
 };
+use crate::rest::Rest;
 
 /// What was claimed ahead. An error is the next round's: what this round has numbered is handed on all the same.
 type Ahead = Result<Claim, sqlx::Error>;
@@ -18,7 +19,9 @@ impl Relay {
     pub(super) async fn number(self, epoch: Epoch, hand_on: HandOn) {
         let mut wakeup = Wakeup::on_outbox(self.store.pool().clone());
         let mut ahead = None;
+        let mut rest = Rest::default();
         loop {
+            rest.begin_batch(false);
             match self.number_batch(epoch, ahead.take()).await {
                 Ok((numbered, next)) => {
                     self.is_well();
@@ -29,6 +32,7 @@ impl Relay {
                     }
                     ahead = next;
                     if ahead.is_none() {
+                        rest.after_batch().await;
                         wakeup.wait(IDLE_POLL).await;
                     }
                 }
