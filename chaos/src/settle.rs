@@ -16,6 +16,8 @@ use crate::{
 };
 
 const POLL: Duration = Duration::from_millis(500);
+/// So long nothing may end or be done by itself afterwards: by then all is compared.
+const QUIET: Duration = Duration::from_secs(90);
 
 /// What is behind, and by how many.
 pub(crate) type Lags = Vec<(String, i64)>;
@@ -57,8 +59,9 @@ async fn of_the_write_database(write: &PgPool) -> Result<Lags> {
                 (select coalesce(max(global_position), 0) from event_log) - (select published_position from relay_leader),
                 (select count(*) from cascades),
                 (select count(*) from hold_deadlines where held_until <= clock_timestamp()),
-                (select count(*) from payments_due where due_at <= clock_timestamp())",
+                (select count(*) from payments_due where due_at <= clock_timestamp() + make_interval(secs => $1))",
     )
+    .bind(QUIET.as_secs_f64())
     .fetch_one(write)
     .await
     .context("the write database")?;
@@ -72,13 +75,15 @@ async fn of_the_write_database(write: &PgPool) -> Result<Lags> {
     ])
 }
 
-/// No event of a run has holds of more than a few seconds; a payment makes them longer.
+/// No event of a run has holds of more than a few seconds; a payment makes them longer, by minutes.
 async fn of_the_read_database(read: &PgPool) -> Result<Lags> {
     let lags: (i64, i64) = sqlx::query_as(
-        "select (select count(*) from read_model.event_holds where held_until <= clock_timestamp()),
+        "select (select count(*) from read_model.event_holds
+                 where held_until <= clock_timestamp() + make_interval(secs => $1)),
                 (select count(*) from read_model.bookings b join read_model.events e on e.id = b.event_id
                  where e.status = 'cancelled' and b.status in ('held', 'confirmed'))",
     )
+    .bind(QUIET.as_secs_f64())
     .fetch_one(read)
     .await
     .context("the read database")?;

@@ -174,12 +174,17 @@ impl ShowWriter {
                 events: decided.of_show.iter().map(|event| NewEvent::from_domain(event, metadata)).collect(),
             });
         }
-        let receipt = waiting.context.receipt.clone();
-        let append = (!streams.is_empty()).then_some(Append { streams, receipt });
         let reply = self.subject(named, bookings, now).map(|(subject, of_booking)| {
-            let written = of_booking.into_iter().chain([self.show.position()]).collect();
+            let written: Vec<_> = of_booking.into_iter().chain([self.show.position()]).collect();
             Done { subject, events, written }
         });
+        let receipt = waiting.context.receipt.clone();
+        if streams.is_empty() && receipt.is_some() {
+            // Nothing is left to do, and that is an answer, too: it comes again whatever happens since.
+            let shown = reply.as_ref().ok().and_then(|done| done.written.first());
+            streams.extend(shown.map(StreamAppend::nothing_at));
+        }
+        let append = (!streams.is_empty()).then_some(Append { streams, receipt });
         Ok((append, reply))
     }
 

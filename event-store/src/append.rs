@@ -31,8 +31,16 @@ pub struct StreamAppend {
     pub stream: StreamId,
     /// The sequence of its last event as the decision saw it; 0 for a new stream.
     pub expected_sequence: i64,
-    /// At least one.
+    /// None where a receipt is all that is written.
     pub events: Vec<NewEvent>,
+}
+
+impl StreamAppend {
+    /// No events: for the receipt of a command after which the stream stands where it stood before.
+    #[must_use]
+    pub fn nothing_at(position: &StreamPosition) -> Self {
+        Self { stream: position.stream.clone(), expected_sequence: position.sequence, events: vec![] }
+    }
 }
 
 impl Append {

@@ -82,13 +82,9 @@ both_sources! {
         assert_eq!(payments["payments"][0]["status"], "captured");
         assert_eq!(payments["payments"][0]["amount"], json!({ "amount": PRICE, "currency": "EUR" }));
         assert_eq!(payments["refunds"], json!([]));
-        let event = format!("/api/v1/events/{}", held.event_id);
-        eventually("one ticket is sold, and none held", DEADLINE, || async {
-            let seen = office.get(&event, None).await;
-            let types = &seen.body["ticketTypes"][0];
-            ((&types["sold"], &types["held"]) == (&json!(1), &json!(0))).then_some(())
-        })
-        .await;
+        let event = office.get_after(&format!("/api/v1/events/{}", held.event_id), None, &paid).await;
+        let types = &event.body["ticketTypes"][0];
+        assert_eq!((&types["sold"], &types["held"]), (&json!(1), &json!(0)), "{}", event.body);
         held.pay(office, "pm_card_visa").await.expect_problem(409, "not-payable");
     }
 
@@ -229,6 +225,17 @@ both_sources! {
         held.refund(office, "made").await;
         let nothing = format!("/api/v1/refunds/{}/retry", Uuid::now_v7());
         office.post(&nothing, Some(&admin.token), &json!({})).await.expect_problem(404, "not-found");
+    }
+
+    async fn an_extension_that_a_payment_made_needless_is_answered_again_by_its_key(office: &BoxOffice) {
+        let held = Held::of(office, 5, 60).await;
+        held.pay(office, "pm_card_chargeDeclined").await.expect_problem(402, "payment-declined");
+        let (path, token) = (format!("{}/extend", held.path()), Some(held.attendee.token.as_str()));
+        let extended = office.post_with_key(&path, token, "needless", &json!({})).await;
+        extended.expect(StatusCode::OK);
+        held.cancel(office).await;
+        let again = office.post_with_key(&path, token, "needless", &json!({})).await;
+        assert_eq!(again.expect(StatusCode::OK).body, extended.body);
     }
 
     async fn with_a_key_a_payment_is_repeated_safely_and_a_refusal_decided_anew(office: &BoxOffice) {

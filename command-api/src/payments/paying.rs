@@ -1,9 +1,11 @@
 //! A buyer pays: the attempt is written down, then the gateway is asked with the payment method.
 
 use ::payments::{GatewayError, PaymentMethod};
+use cqrs_es::Aggregate;
 use domain::{
     PaymentId,
-    booking::{PaymentState, PaymentStep, PlacedBooking, ReasonCode, Refund, RefundCause},
+    booking::{Booking, PaymentState, PaymentStep, PlacedBooking, ReasonCode, Refund, RefundCause},
+    show::Show,
 };
 use event_store::{CommandContext, StreamId, StreamPosition};
 use secrecy::SecretString;
@@ -95,8 +97,9 @@ impl Payments {
     ) -> Result<Paid, NotPaid> {
         let (booking, version) = self.placed(booking.id).await.map_err(unknown)?;
         let Some(payment) = booking.payment(payment_id).cloned() else { return Err(NotPaid::Unknown) };
-        let written =
-            vec![StreamPosition { stream: StreamId::new("booking", booking.id), sequence: version }];
+        let of_booking =
+            StreamPosition { stream: StreamId::new(Booking::TYPE, booking.id), sequence: version };
+        let written = vec![of_booking, self.position_of_show(&booking).await.map_err(unknown)?];
         let came_too_late =
             |refund: &Refund| refund.payment_id == payment_id && refund.cause == RefundCause::TooLate;
         match payment.state {
@@ -114,6 +117,20 @@ impl Payments {
             PaymentState::CaptureFailed => Ok(Paid::CaptureFailed),
             PaymentState::Started | PaymentState::Authorised => Err(NotPaid::Unknown),
         }
+    }
+
+    /// Where the show's stream stands: what the payment did to the tickets is in it.
+    async fn position_of_show(&self, booking: &PlacedBooking) -> Result<StreamPosition, PaymentsError> {
+        let stream = StreamId::new(Show::TYPE, booking.event_id);
+        let sequence = sqlx::query_scalar(
+            "select sequence from events where aggregate_type = $1 and aggregate_id = $2
+             order by sequence desc limit 1",
+        )
+        .bind(&stream.kind)
+        .bind(&stream.id)
+        .fetch_one(self.store.pool())
+        .await?;
+        Ok(StreamPosition { stream, sequence })
     }
 
     async fn ask(
