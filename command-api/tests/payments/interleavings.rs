@@ -144,6 +144,25 @@ async fn a_booking_that_is_cancelled_at_any_moment_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_booking_that_expires_and_is_cancelled_at_any_moment_is_not_charged_later() {
+    let happens = async |office: &BoxOffice| {
+        office.expire().await;
+        office.cancel().await;
+    };
+    at_every_moment("pm_card_visa", &MOMENTS, happens, |booking, _, _| {
+        booking.status == BookingStatus::Cancelled && is_free_of_money(booking)
+    })
+    .await;
+    at_every_moment("pm_card_chargeDeclined", &MOMENTS[..5], happens, |booking, moment, _| {
+        // When the attempt is over, nothing is left to cancel of what has expired.
+        let expected =
+            if moment == Moment::Never { BookingStatus::Expired } else { BookingStatus::Cancelled };
+        (booking.status, payment(booking)) == (expected, PaymentState::Declined)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_cancelled_at_any_moment_costs_nobody_anything() {
     let happens = async |office: &BoxOffice| office.cancel_event().await;
     at_every_moment("pm_card_visa", &MOMENTS, happens, |booking, _, _| {

@@ -25,7 +25,8 @@ pub enum BookingCommand {
         /// Now.
         at: DateTime<Utc>,
     },
-    /// Gives the tickets back, and with them what was paid.
+    /// Gives the tickets back, and with them what was paid. Nothing comes of a payment that is not decided yet, even if the
+    /// hold has lapsed.
     Cancel {
         /// Why.
         cause: RefundCause,

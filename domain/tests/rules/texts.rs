@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId, EmailAddress, PersonName, TimeZone, Title,
+    booking::{PaymentReference, ReasonCode},
     show::{Capacity, Schedule, ScheduleError},
 };
 
@@ -72,4 +73,13 @@ fn a_sale_ends_after_it_starts_and_starts_before_the_end() {
     assert_eq!(sold(start, end), None);
     assert_eq!(sold(start, start), Some(ScheduleError::SalesEndBeforeTheyStart));
     assert_eq!(sold(end, end), Some(ScheduleError::SalesStartAfterTheEnd));
+}
+
+#[test]
+fn nothing_but_codes_gets_into_an_event() {
+    for text in ["", "4242 4242 4242 4242", "a@b.c", "ä", &"x".repeat(65)] {
+        assert!(ReasonCode::parse(text).is_err(), "{text}");
+    }
+    ReasonCode::parse("card_declined").expect("a code");
+    assert!(PaymentReference::parse(&"x".repeat(256)).is_err());
 }
