@@ -69,7 +69,7 @@ pub(crate) fn show(error: ShowError) -> Problem {
             Problem::conflict("already-booked", "You have an open booking for this event already.")
                 .with("bookingId", booking_id.to_string())
         }
-        ShowError::HoldExpired => Problem::conflict("hold-expired", "The hold has expired."),
+        ShowError::HoldExpired => Problem::conflict("hold-expired", "The hold has expired, or is about to."),
         ShowError::NotHeld => Problem::conflict("not-held", "The tickets are yours already."),
         ShowError::SalesNotOpen => Problem::conflict("sales-not-open", "Tickets are not on sale now."),
         ShowError::Cancelled => Problem::conflict("event-cancelled", "The event is cancelled."),
