@@ -45,8 +45,11 @@ pub(crate) async fn held(office: &BoxOffice, event_id: &str) -> (Person, String)
 }
 
 pub(crate) async fn pay(office: &BoxOffice, attendee: &Person, booking_id: &str, card: &str) -> Answer {
-    let path = format!("/api/v1/bookings/{booking_id}/payment");
-    office.post(&path, Some(&attendee.token), &json!({ "paymentMethod": card })).await
+    office.post(&payment_path(booking_id), Some(&attendee.token), &json!({ "paymentMethod": card })).await
+}
+
+fn payment_path(booking_id: &str) -> String {
+    format!("/api/v1/bookings/{booking_id}/payment")
 }
 
 pub(crate) async fn is(office: &BoxOffice, attendee: &Person, booking_id: &str, status: &str) {
@@ -156,6 +159,11 @@ async fn while_stripe_is_down_what_is_free_of_charge_goes_on() {
     let (office, _stripe) = open(Faults { failing: 100, ..Faults::default() }).await;
     let (_, event_id) = event(&office, 10).await;
     let (attendee, booking_id) = held(&office, &event_id).await;
+    let (path, card) = (payment_path(&booking_id), json!({ "paymentMethod": "pm_card_visa" }));
+    for _ in 0..2 {
+        let answer = office.post_with_key(&path, Some(&attendee.token), "a key", &card).await;
+        answer.expect_problem(503, "payments-unavailable");
+    }
     for _ in 0..7 {
         let answer = pay(&office, &attendee, &booking_id, "pm_card_visa").await;
         answer.expect_problem(503, "payments-unavailable");
@@ -177,7 +185,7 @@ async fn an_authorisation_that_lapsed_before_it_was_captured_costs_nothing_and_g
     // No webhook comes: nobody was told where to.
     stripe.authenticate(&client_secret, true);
     stripe.let_authorisations_lapse();
-    let path = format!("/api/v1/bookings/{booking_id}/payment");
+    let path = payment_path(&booking_id);
     eventually("it is looked up and over", DEADLINE, || async {
         let seen = office.get(&path, Some(&attendee.token)).await;
         let status: &Value = &seen.body["payments"][0]["status"];

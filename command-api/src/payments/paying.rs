@@ -109,6 +109,13 @@ impl Payments {
                 let client_secret = self.client_secret(reference).await.map_err(unknown)?;
                 Ok(Paid::ActionRequired { payment_id, client_secret, written })
             }
+            // No bank was asked.
+            PaymentState::Declined
+                if payment.reason.as_ref().map(ReasonCode::as_str)
+                    == Some(ReasonCode::GATEWAY_UNAVAILABLE) =>
+            {
+                Err(NotPaid::GatewayDown)
+            }
             PaymentState::Declined => Ok(Paid::Declined { reason: payment.reason }),
             PaymentState::Voided => Ok(Paid::TooLate { reason: payment.reason }),
             PaymentState::CaptureFailed => Ok(Paid::CaptureFailed),
@@ -146,7 +153,7 @@ impl Payments {
                 // The gateway has never heard of the method: nothing can come of this attempt.
                 let reason = match &error {
                     GatewayError::Declined { reason } | GatewayError::Refused { reason } => reason.as_str(),
-                    GatewayError::Unavailable { .. } | GatewayError::Resting => "gateway-unavailable",
+                    GatewayError::Unavailable { .. } | GatewayError::Resting => ReasonCode::GATEWAY_UNAVAILABLE,
                 };
                 tracing::warn!(error = &error as &dyn std::error::Error, payment = %payment_id, "cannot begin to pay");
                 self.decline(booking, payment, reason).await.map_err(unknown)?;

@@ -45,6 +45,9 @@ code!(PaymentReference, 255, "must be what the gateway calls a payment");
 code!(ReasonCode, 64, "must be a code");
 
 impl ReasonCode {
+    /// Of an attempt that the gateway never heard of, and of a refund that it could not be asked for.
+    pub const GATEWAY_UNAVAILABLE: &str = "gateway-unavailable";
+
     /// One of our own.
     ///
     /// # Panics
