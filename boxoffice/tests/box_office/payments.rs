@@ -83,12 +83,9 @@ both_sources! {
         assert_eq!(payments["payments"][0]["amount"], json!({ "amount": PRICE, "currency": "EUR" }));
         assert_eq!(payments["refunds"], json!([]));
         let event = format!("/api/v1/events/{}", held.event_id);
-        eventually("one ticket is sold, and none held", DEADLINE, || async {
-            let seen = office.get(&event, None).await;
-            let types = &seen.body["ticketTypes"][0];
-            ((&types["sold"], &types["held"]) == (&json!(1), &json!(0))).then_some(())
-        })
-        .await;
+        let seen = office.get_after(&event, None, &paid).await;
+        let types = &seen.body["ticketTypes"][0];
+        assert_eq!((&types["sold"], &types["held"]), (&json!(1), &json!(0)), "who pays reads what it wrote");
         held.pay(office, "pm_card_visa").await.expect_problem(409, "not-payable");
     }
 
@@ -226,7 +223,9 @@ both_sources! {
         office.post(&retry, Some(&held.host.token), &json!({})).await.expect_problem(403, "forbidden");
         let retried = office.post(&retry, Some(&admin.token), &json!({})).await;
         assert_eq!(retried.expect(StatusCode::OK).body["status"], "made");
-        held.refund(office, "made").await;
+        let path = format!("{}/payment", held.path());
+        let seen = office.get_after(&path, Some(&admin.token), &retried).await;
+        assert_eq!(seen.body["refunds"][0]["status"], "made", "{}", seen.body);
         let nothing = format!("/api/v1/refunds/{}/retry", Uuid::now_v7());
         office.post(&nothing, Some(&admin.token), &json!({})).await.expect_problem(404, "not-found");
     }

@@ -1,9 +1,11 @@
 //! A buyer pays: the attempt is written down, then the gateway is asked with the payment method.
 
 use ::payments::{GatewayError, PaymentMethod};
+use cqrs_es::Aggregate;
 use domain::{
-    PaymentId,
-    booking::{PaymentState, PaymentStep, PlacedBooking, ReasonCode, Refund, RefundCause},
+    PaymentId, ShowId,
+    booking::{Booking, PaymentState, PaymentStep, PlacedBooking, ReasonCode, Refund, RefundCause},
+    show::Show,
 };
 use event_store::{CommandContext, StreamId, StreamPosition};
 use secrecy::SecretString;
@@ -95,8 +97,8 @@ impl Payments {
     ) -> Result<Paid, NotPaid> {
         let (booking, version) = self.placed(booking.id).await.map_err(unknown)?;
         let Some(payment) = booking.payment(payment_id).cloned() else { return Err(NotPaid::Unknown) };
-        let written =
-            vec![StreamPosition { stream: StreamId::new("booking", booking.id), sequence: version }];
+        let of_booking = StreamPosition { stream: StreamId::new(Booking::TYPE, booking.id), sequence: version };
+        let written = vec![of_booking, self.place_of_show(booking.event_id).await.map_err(unknown)?];
         let came_too_late =
             |refund: &Refund| refund.payment_id == payment_id && refund.cause == RefundCause::TooLate;
         match payment.state {
@@ -121,6 +123,19 @@ impl Payments {
             PaymentState::CaptureFailed => Ok(Paid::CaptureFailed),
             PaymentState::Started | PaymentState::Authorised => Err(NotPaid::Unknown),
         }
+    }
+
+    /// Where the show's stream stands: paying writes there, too.
+    async fn place_of_show(&self, show_id: ShowId) -> Result<StreamPosition, PaymentsError> {
+        let stream = StreamId::new(Show::TYPE, show_id);
+        let sequence: Option<i64> = sqlx::query_scalar(
+            "select max(sequence) from events where aggregate_type = $1 and aggregate_id = $2",
+        )
+        .bind(&stream.kind)
+        .bind(&stream.id)
+        .fetch_one(self.store.pool())
+        .await?;
+        Ok(StreamPosition { stream, sequence: sequence.unwrap_or_default() })
     }
 
     async fn ask(
