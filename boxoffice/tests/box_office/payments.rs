@@ -245,6 +245,9 @@ both_sources! {
         let again = office.post_with_key(&path, token, "two", &card).await;
         assert_eq!(again.expect(StatusCode::OK).body, paid.body);
         office.post_with_key(&path, token, "two", &declined).await.expect_problem(422, "idempotency-key-reused");
+        held.cancel(office).await;
+        let again = office.post_with_key(&path, token, "two", &card).await;
+        assert_eq!(again.expect(StatusCode::OK).body, paid.body, "whatever became of it since");
         let payments = held.payments(office, &paid).await;
         let states: Vec<&Value> = payments["payments"].as_array().expect("a list").iter().map(|p| &p["status"]).collect();
         assert_eq!(states, ["declined", "declined", "captured"]);
