@@ -147,6 +147,24 @@ both_sources! {
         lapsing.pay(office, "pm_card_visa").await.expect_problem(409, "hold-expired");
     }
 
+    async fn nobody_tries_cards_without_end(office: &BoxOffice) {
+        const MAX: usize = 20;
+        let held = Held::of(office, 5, 900).await;
+        let path = format!("{}/payment", held.path());
+        let (token, card) = (Some(held.attendee.token.as_str()), json!({ "paymentMethod": "pm_card_chargeDeclined" }));
+        for nth in 0..MAX {
+            let answer = match nth % 2 {
+                0 => held.pay(office, "pm_card_chargeDeclined").await,
+                _ => office.post_with_key(&path, token, "a key", &card).await,
+            };
+            answer.expect_problem(402, "payment-declined");
+        }
+        let refused = held.pay(office, "pm_card_visa").await;
+        assert_eq!(refused.expect_problem(409, "limit-exceeded").body["max"], MAX);
+        let refused = office.post_with_key(&path, token, "a key", &card).await;
+        refused.expect_problem(409, "limit-exceeded");
+    }
+
     async fn a_cancelled_booking_gets_its_money_back_once_and_says_so(office: &BoxOffice) {
         let held = Held::of(office, 5, 900).await;
         held.pay(office, "pm_card_visa").await.expect(StatusCode::OK);

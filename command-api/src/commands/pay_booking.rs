@@ -5,7 +5,7 @@ use axum::{extract::State, response::Response};
 use contract::PaymentAction;
 use domain::{
     BookingId, PaymentId,
-    booking::{Booking, PaymentState, PlacedBooking},
+    booking::{Booking, MAX_PAYMENTS, PaymentState, PlacedBooking},
 };
 use event_store::{CommandContext, NewReceipt, Receipt};
 use platform::{
@@ -26,8 +26,9 @@ use crate::{
     refusals,
 };
 
-/// Most attempts that one key stands for: each refusal is decided anew.
-const MAX_ATTEMPTS_OF_A_KEY: u32 = 20;
+/// Most attempts that one key stands for: each refusal is decided anew. More than a booking may have, so that it is the
+/// booking that refuses; what the gateway never heard of does not count there.
+const MAX_ATTEMPTS_OF_A_KEY: usize = 2 * MAX_PAYMENTS;
 
 /// With what is paid.
 #[derive(Deserialize, ToSchema)]
@@ -54,7 +55,7 @@ pub(crate) struct PayBookingRequest {
         (status = 200, description = "Paid; the booking is confirmed", body = contract::Booking),
         (status = 202, description = "The bank wants to know more", body = PaymentAction),
         (status = "4XX", description = "402 `payment-declined` (with `reason`); 409 `payment-in-progress`, `not-payable`, \
-         `hold-expired`, `event-cancelled`; `forbidden`, `not-found`, …",
+         `hold-expired`, `event-cancelled`, `limit-exceeded` (after `max` payments that failed); `forbidden`, `not-found`, …",
          body = contract::Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "`payments-unavailable`: nothing was charged; `outcome-unknown`: look, or repeat it \
          with the same Idempotency-Key", body = contract::Problem, content_type = "application/problem+json"),

@@ -16,6 +16,7 @@ mod payment;
 pub use command::{BookingCommand, PaymentCommand, PaymentStep, PlaceBooking, TIME_TO_ACT, TIME_TO_PAY};
 pub use error::BookingError;
 pub use event::{BookingEvent, OfPayment, OfRefund};
+pub use paying::MAX_PAYMENTS;
 pub use payment::{
     Due, Payment, PaymentReference, PaymentState, ReasonCode, Refund, RefundCause, RefundState,
 };

@@ -14,6 +14,9 @@ use crate::{BookingId, UserId};
 const LONGER_TO_PAY: TimeDelta = TimeDelta::minutes(15);
 /// So much longer still after a decline. A payment that was begun at the last moment leaves time for another, too.
 const LONGER_TO_TRY_AGAIN: TimeDelta = TimeDelta::minutes(5);
+/// A hold that is kept is kept so much longer than asked for, so that a card that is declined at once, and the next one, need
+/// no event of their own in a stream that many write to.
+const SPARE: TimeDelta = TimeDelta::seconds(30);
 
 impl CreatedShow {
     pub(super) fn keep_hold(
@@ -42,7 +45,10 @@ impl CreatedShow {
             Keep::ToBegin | Keep::ToDecide => longest,
             Keep::ToTryAgain => longest + LONGER_TO_TRY_AGAIN,
         };
-        let held_until = until.min(longest);
+        if until <= hold.until {
+            return Ok(vec![]);
+        }
+        let held_until = (until + SPARE).min(longest);
         if held_until <= hold.until {
             return Ok(vec![]);
         }

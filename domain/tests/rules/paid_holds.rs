@@ -1,5 +1,6 @@
 //! What payments want of a show: that a hold lasts while it is being paid, and that what is paid is sold.
 
+use chrono::TimeDelta;
 use domain::{
     booking::{PaymentCommand, PaymentStep, TIME_TO_ACT, TIME_TO_PAY},
     show::{Keep, ShowCommand, ShowError, ShowEvent},
@@ -38,12 +39,32 @@ fn extended(until: i64, at: i64) -> ShowEvent {
     ShowEvent::HoldExtended { booking_id: booking(1), held_until: minute(until), at: minute(at) }
 }
 
+/// With half a minute to spare.
+fn kept(until: i64, at: i64) -> ShowEvent {
+    let held_until = minute(until) + TimeDelta::seconds(30);
+    ShowEvent::HoldExtended { booking_id: booking(1), held_until, at: minute(at) }
+}
+
 #[test]
 fn a_hold_that_is_being_paid_is_kept_and_never_shortened() {
     for why in [Keep::ToBegin, Keep::ToDecide, Keep::ToTryAgain] {
         let given = || facts::given(vec![hall(), holds()]);
-        given().when(keep(19, 14, why)).then_expect_events(vec![extended(19, 14)]);
+        given().when(keep(19, 14, why)).then_expect_events(vec![kept(19, 14)]);
         given().when(keep(15, 10, why)).then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn cards_that_are_declined_one_after_the_other_do_not_move_the_hold_each_time() {
+    let facts = vec![hall(), holds(), kept(19, 14)];
+    for (seconds, expected) in [(30, vec![]), (31, vec![TimeDelta::seconds(30)])] {
+        let at = minute(14) + TimeDelta::seconds(seconds);
+        let (booking_id, attendee_id) = (booking(1), attendee(1));
+        let until = at + TIME_TO_PAY;
+        let again = ShowCommand::KeepHold { booking_id, attendee_id, until, why: Keep::ToTryAgain, at };
+        let extended = |spare| ShowEvent::HoldExtended { booking_id, held_until: until + spare, at };
+        let expected = expected.into_iter().map(extended).collect();
+        facts::given(facts.clone()).when(again).then_expect_events(expected);
     }
 }
 
@@ -73,7 +94,7 @@ fn paying_keeps_no_hold_for_ever() {
 fn a_payment_begins_only_if_five_minutes_are_left_even_after_its_decline() {
     let until = |until| facts::given(vec![hall(), holds(), extended(until, 1)]);
     until(134).when(keep(135, 130, Keep::ToBegin)).then_expect_events(vec![extended(135, 130)]);
-    until(135).when(keep(138, 133, Keep::ToTryAgain)).then_expect_events(vec![extended(138, 133)]);
+    until(135).when(keep(138, 133, Keep::ToTryAgain)).then_expect_events(vec![kept(138, 133)]);
     until(135).when(keep(136, 131, Keep::ToBegin)).then_expect_error(ShowError::HoldExpired);
     until(138).when(keep(136, 131, Keep::ToBegin)).then_expect_error(ShowError::HoldExpired);
     until(138).when(keep(142, 137, Keep::ToTryAgain)).then_expect_events(vec![extended(140, 137)]);
