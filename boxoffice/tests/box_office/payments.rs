@@ -126,7 +126,7 @@ both_sources! {
         office.post(&path, Some(&held.host.token), &card).await.expect_problem(403, "forbidden");
         let nobody = format!("/api/v1/bookings/{}/payment", Uuid::now_v7());
         office.post(&nobody, Some(&held.attendee.token), &card).await.expect_problem(404, "not-found");
-        for method in ["visa", "pm_", "pm_4242 4242", ""] {
+        for method in ["visa", "pm_", "pm_4242 4242", "pm_4242424242424242", "4242424242424242", ""] {
             held.pay(office, method).await.expect_invalid("paymentMethod");
         }
         held.pay(office, "pm_card_unheardOf").await.expect_problem(402, "payment-declined");

@@ -34,7 +34,8 @@ const MAX_ATTEMPTS_OF_A_KEY: usize = 2 * MAX_PAYMENTS;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PayBookingRequest {
-    /// What the gateway's form gave: `pm_…`. It is handed on and kept nowhere.
+    /// What the gateway's form gave: `pm_…`. It is handed on and kept nowhere. What may be a card's number, 12 digits or
+    /// more in a row, is refused.
     #[schema(min_length = 4, max_length = 255, pattern = "^pm_[A-Za-z0-9_]+$", example = "pm_card_visa")]
     payment_method: String,
 }
