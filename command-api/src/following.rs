@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     BookingId,
     booking::{
-        Booking, BookingCommand, BookingError, PaymentCommand, PlaceBooking, PlacedBooking, RefundCause,
+        Booking, BookingCommand, BookingError, BookingStatus, PaymentCommand, PlaceBooking, PlacedBooking,
+        RefundCause,
     },
     show::{CreatedShow, ShowCommand, ShowEvent, ShowStatus, Taken},
 };
@@ -62,6 +64,28 @@ impl Bookings {
         metadata: &Metadata,
     ) -> Result<Option<(BookingId, StreamAppend)>, AppendError> {
         self.tell(booking_id, BookingCommand::Pay(command), metadata)
+    }
+
+    /// A booking is cancelled whose show has nothing to release: it may have expired while its bank is being asked.
+    ///
+    /// # Errors
+    /// A conflict, if it has tickets after all: the show gave them after it was read, and is to be asked again.
+    pub(crate) fn cancel(
+        &mut self,
+        show: &CreatedShow,
+        booking_id: BookingId,
+        at: DateTime<Utc>,
+        metadata: &Metadata,
+    ) -> Result<Option<(BookingId, StreamAppend)>, AppendError> {
+        let Some((placed, position)) = self.placed(booking_id) else { return Ok(None) };
+        match placed.status {
+            BookingStatus::Held | BookingStatus::Confirmed => {
+                Err(AppendError::Conflict { stream: Some(position.stream) })
+            }
+            BookingStatus::Expired | BookingStatus::Cancelled => {
+                self.tell(booking_id, BookingCommand::Cancel { cause: cause_of_end(show), at }, metadata)
+            }
+        }
     }
 
     /// Whether a step of paying leads to anything, and what the show must agree to then.
@@ -151,11 +175,7 @@ fn booking_of(event: &ShowEvent) -> Option<BookingId> {
 
 /// What an event of the show means to a booking.
 fn booking_command(show: &CreatedShow, event: &ShowEvent) -> Option<(BookingId, BookingCommand)> {
-    let show_id = show.id;
-    let cause = match show.status {
-        ShowStatus::Cancelled => RefundCause::EventCancelled,
-        ShowStatus::Draft | ShowStatus::Published => RefundCause::BookingCancelled,
-    };
+    let (show_id, cause) = (show.id, cause_of_end(show));
     let place = |taken: &Taken, held_until, at| {
         BookingCommand::Place(PlaceBooking { event_id: show_id, taken: taken.clone(), held_until, at })
     };
@@ -175,4 +195,12 @@ fn booking_command(show: &CreatedShow, event: &ShowEvent) -> Option<(BookingId, 
         | ShowEvent::SalesStarted { .. } => return None,
     };
     Some((booking_of(event)?, command))
+}
+
+/// Why the money of a booking that ends now goes back.
+const fn cause_of_end(show: &CreatedShow) -> RefundCause {
+    match show.status {
+        ShowStatus::Cancelled => RefundCause::EventCancelled,
+        ShowStatus::Draft | ShowStatus::Published => RefundCause::BookingCancelled,
+    }
 }

@@ -69,7 +69,7 @@ pub(crate) fn show(error: ShowError) -> Problem {
             Problem::conflict("already-booked", "You have an open booking for this event already.")
                 .with("bookingId", booking_id.to_string())
         }
-        ShowError::HoldExpired => Problem::conflict("hold-expired", "The hold has expired."),
+        ShowError::HoldExpired => Problem::conflict("hold-expired", "The hold has expired, or is about to."),
         ShowError::NotHeld => Problem::conflict("not-held", "The tickets are yours already."),
         ShowError::SalesNotOpen => Problem::conflict("sales-not-open", "Tickets are not on sale now."),
         ShowError::Cancelled => Problem::conflict("event-cancelled", "The event is cancelled."),
@@ -138,6 +138,10 @@ fn booking(error: BookingError) -> Problem {
         BookingError::PaymentInProgress { payment_id } => {
             Problem::conflict("payment-in-progress", "A payment of this booking is not decided yet.")
                 .with("paymentId", payment_id.to_string())
+        }
+        BookingError::TooManyPayments { max } => {
+            Problem::conflict("limit-exceeded", "So many payments of this booking failed that no other is tried.")
+                .with("max", max)
         }
         BookingError::NotPayable => Problem::conflict("not-payable", "There is nothing to pay."),
         BookingError::PaymentOver => Problem::conflict("not-payable", "This payment came to nothing before."),

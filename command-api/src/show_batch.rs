@@ -24,7 +24,7 @@ use crate::{
     appends::Appends,
     following::Bookings,
     show_decisions::Decided,
-    show_orders::{Done, OrderError, Subject},
+    show_orders::{Done, OrderError, ShowOrder, Subject},
     show_state::ShowState,
     show_writers::{Reply, Waiting},
 };
@@ -164,6 +164,13 @@ impl ShowWriter {
             if let Some((booking_id, append)) = followed {
                 put(&mut streams, append, named == Some(booking_id));
             }
+        }
+        if let ShowOrder::CancelBooking { booking_id, .. } = waiting.order
+            && decided.of_show.is_empty()
+            && let Some(show) = self.show.created()
+        {
+            let cancelled = bookings.cancel(show, booking_id, now, metadata)?;
+            streams.extend(cancelled.map(|(_, append)| append));
         }
         let of_money: usize = streams.first().map_or(0, |append| append.events.len());
         let events = if decided.of_show.is_empty() { of_money } else { decided.of_show.len() };

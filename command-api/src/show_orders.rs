@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     BookingId, UserId,
     booking::{BookingError, PaymentCommand, PaymentStep, PlacedBooking, TIME_TO_PAY},
-    show::{ChangeShow, ShowCommand, ShowError, TakeTickets, Wanted},
+    show::{ChangeShow, Keep, ShowCommand, ShowError, TakeTickets, Wanted},
 };
 use event_store::StreamPosition;
 
@@ -139,7 +139,7 @@ impl ShowOrder {
                 booking_id: *booking_id,
                 attendee_id: *attendee_id,
                 until: at + TIME_TO_PAY,
-                strictly: false,
+                why: Keep::ToDecide,
                 at,
             },
             Self::Place { booking_id, attendee_id, wanted } => ShowCommand::TakeTickets(TakeTickets {

@@ -93,17 +93,21 @@ pub struct NewRefund {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PaymentMethod(String);
 
+/// As many digits as the shortest card number has. What a form gives has letters among them.
+const CARD_DIGITS: usize = 12;
+
 impl PaymentMethod {
     /// Most characters.
     pub const MAX_CHARS: usize = 255;
 
-    /// `pm_`, then letters, digits and underscores; nothing if it is anything else.
+    /// `pm_`, then letters, digits and underscores; nothing if it is anything else, or has a card's number in it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.strip_prefix("pm_")?;
         let fits = !name.is_empty() && text.len() <= Self::MAX_CHARS;
         let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        (fits && is_name).then(|| Self(text.to_owned()))
+        let has_card_number = name.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() >= CARD_DIGITS);
+        (fits && is_name && !has_card_number).then(|| Self(text.to_owned()))
     }
 
     pub(crate) fn as_str(&self) -> &str {

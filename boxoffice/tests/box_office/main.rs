@@ -37,6 +37,7 @@ mod replay;
 mod replay_under_load;
 mod roles;
 mod seats;
+mod secrets;
 mod sessions;
 mod signing_keys;
 mod sold_out;

@@ -9,9 +9,12 @@ use testkit::{
     stripe::{FakeStripe, Faults, Totals},
 };
 
-use crate::harness::{Answer, BoxOffice, DEADLINE, Person};
+use crate::{
+    harness::{Answer, BoxOffice, DEADLINE, Person},
+    secrets::{everything_kept, expect_in, expect_no_secrets, sends_secrets},
+};
 
-const KEY: &str = "sk_test_5ecretKeyOfTheBoxOffice";
+pub(crate) const KEY: &str = "sk_test_5ecretKeyOfTheBoxOffice";
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_5ecretOfTheWebhooks";
 pub(crate) const PRICE: i64 = 2_500;
 
@@ -45,8 +48,11 @@ pub(crate) async fn held(office: &BoxOffice, event_id: &str) -> (Person, String)
 }
 
 pub(crate) async fn pay(office: &BoxOffice, attendee: &Person, booking_id: &str, card: &str) -> Answer {
-    let path = format!("/api/v1/bookings/{booking_id}/payment");
-    office.post(&path, Some(&attendee.token), &json!({ "paymentMethod": card })).await
+    office.post(&payment_path(booking_id), Some(&attendee.token), &json!({ "paymentMethod": card })).await
+}
+
+pub(crate) fn payment_path(booking_id: &str) -> String {
+    format!("/api/v1/bookings/{booking_id}/payment")
 }
 
 pub(crate) async fn is(office: &BoxOffice, attendee: &Person, booking_id: &str, status: &str) {
@@ -86,42 +92,31 @@ async fn through_stripe_it_is_paid_declined_and_given_back_and_no_secret_is_kept
     is(&office, &other, &other_booking, "confirmed").await;
     assert_eq!(stripe.totals(), Totals { captured: 2 * PRICE, refunded: PRICE, captures: 2, authorised: 0 });
 
-    office.processes[0].terminate(DEADLINE).await;
-    let mut everything = vec![("log".to_owned(), office.processes[0].output())];
-    everything.extend(every_row(&office).await);
-    everything.push(("answers".to_owned(), format!("{} {}", declined.body, paid.body)));
-    for (place, text) in
-        [("public.events", "PaymentCaptured"), ("public.webhooks", "payment_intent.succeeded")]
-    {
-        assert!(
-            everything.iter().any(|(at, all)| at == place && all.contains(text)),
-            "{text} is not in {place}"
-        );
-    }
-    for (place, text) in everything {
-        for secret in [KEY, WEBHOOK_SECRET, "_secret_fake", "pm_card", "last4", "buyer@example.org"] {
-            assert!(!text.contains(secret), "{secret} is in {place}");
-        }
-    }
-}
+    let (unlucky, third_booking) = held(&office, &event_id).await;
+    pay(&office, &unlucky, &third_booking, "pm_card_refundFail").await.expect(StatusCode::OK);
+    let path = format!("/api/v1/bookings/{third_booking}");
+    office.delete(&path, Some(&unlucky.token)).await.expect(StatusCode::NO_CONTENT);
+    eventually("the refund failed", DEADLINE, || async {
+        let seen = office.get(&payment_path(&third_booking), Some(&unlucky.token)).await;
+        (seen.body["refunds"][0]["status"] == "failed").then_some(())
+    })
+    .await;
 
-/// All tables of both sides, each as text.
-async fn every_row(office: &BoxOffice) -> Vec<(String, String)> {
-    let pool = PgPool::connect(office.database.url()).await.expect("connects");
-    let tables: Vec<(String, String)> = sqlx::query_as(
-        "select table_schema::text, table_name::text from information_schema.tables
-         where table_schema in ('public', 'read_model') and table_type = 'BASE TABLE'",
-    )
-    .fetch_all(&pool)
-    .await
-    .expect("reads");
-    let mut rows = Vec::new();
-    for (schema, table) in tables {
-        let query = format!("select coalesce(string_agg(t::text, ' '), '') from {schema}.{table} t");
-        let text: String = sqlx::query_scalar(&query).fetch_one(&pool).await.expect("reads");
-        rows.push((format!("{schema}.{table}"), text));
+    let (clumsy, fourth_booking) = held(&office, &event_id).await;
+    let mut answers = format!("{} {}", declined.body, paid.body);
+    answers += &sends_secrets(&office, &clumsy, &fourth_booking).await;
+    office.processes[0].terminate(DEADLINE).await;
+    let mut everything = everything_kept(&office).await;
+    for (place, text) in [
+        ("public.events", "PaymentCaptured"),
+        ("public.events", "RefundFailed"),
+        ("public.webhooks", "payment_intent.succeeded"),
+        ("log", "a refund failed and needs a hand"),
+    ] {
+        expect_in(&everything, place, text);
     }
-    rows
+    everything.push(("answers".to_owned(), answers));
+    expect_no_secrets(&everything);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,9 +148,14 @@ async fn only_stripe_is_believed_and_what_it_says_twice_is_done_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_stripe_is_down_what_is_free_of_charge_goes_on() {
-    let (office, _stripe) = open(Faults { failing: 100, ..Faults::default() }).await;
+    let (mut office, _stripe) = open(Faults { failing: 100, ..Faults::default() }).await;
     let (_, event_id) = event(&office, 10).await;
     let (attendee, booking_id) = held(&office, &event_id).await;
+    let (path, card) = (payment_path(&booking_id), json!({ "paymentMethod": "pm_card_visa" }));
+    for _ in 0..2 {
+        let answer = office.post_with_key(&path, Some(&attendee.token), "a key", &card).await;
+        answer.expect_problem(503, "payments-unavailable");
+    }
     for _ in 0..7 {
         let answer = pay(&office, &attendee, &booking_id, "pm_card_visa").await;
         answer.expect_problem(503, "payments-unavailable");
@@ -165,6 +165,14 @@ async fn while_stripe_is_down_what_is_free_of_charge_goes_on() {
     let booked = office.book(&attendee, &free.text("/id")).await;
     assert_eq!(booked.expect(StatusCode::CREATED).body["status"], "confirmed");
     is(&office, &attendee, &booking_id, "held").await;
+
+    let answers = sends_secrets(&office, &attendee, &booking_id).await;
+    office.processes[0].terminate(DEADLINE).await;
+    let mut everything = everything_kept(&office).await;
+    expect_in(&everything, "public.events", "gateway-unavailable");
+    expect_in(&everything, "log", "cannot begin to pay");
+    everything.push(("answers".to_owned(), answers));
+    expect_no_secrets(&everything);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,7 +185,7 @@ async fn an_authorisation_that_lapsed_before_it_was_captured_costs_nothing_and_g
     // No webhook comes: nobody was told where to.
     stripe.authenticate(&client_secret, true);
     stripe.let_authorisations_lapse();
-    let path = format!("/api/v1/bookings/{booking_id}/payment");
+    let path = payment_path(&booking_id);
     eventually("it is looked up and over", DEADLINE, || async {
         let seen = office.get(&path, Some(&attendee.token)).await;
         let status: &Value = &seen.body["payments"][0]["status"];

@@ -214,7 +214,7 @@ fn disagreements(
     let nothing = vec![];
     for (booking, said) in following {
         let own = bookings.get(booking).unwrap_or(&nothing);
-        if !own.iter().filter(|fact| fact.is_of_show()).eq(said) {
+        if !of_show(own).into_iter().eq(said) {
             wrong.push(format!(
                 "booking {booking}: its show says [{}], its own stream [{}]",
                 names(said),
@@ -227,6 +227,19 @@ fn disagreements(
         .extend(of_no_show.map(|(booking, own)| format!("booking {booking} [{}] is in no show", names(own))));
     wrong.sort();
     wrong
+}
+
+/// What its show says, too. A booking that has expired is cancelled by itself, so that nothing comes of a payment that is
+/// not decided yet: its show has nothing to release.
+fn of_show(own: &[BookingFact]) -> Vec<&BookingFact> {
+    let mut of_show: Vec<&BookingFact> = vec![];
+    for fact in own.iter().filter(|fact| fact.is_of_show()) {
+        let has_expired = matches!(of_show.last(), Some(BookingFact::Expired { .. }));
+        if !(has_expired && matches!(fact, BookingFact::Cancelled { .. })) {
+            of_show.push(fact);
+        }
+    }
+    of_show
 }
 
 #[cfg(test)]

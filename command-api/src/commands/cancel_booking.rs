@@ -19,7 +19,7 @@ use crate::{
 
 /// Cancels a booking
 ///
-/// Its tickets are free at once. Cancelling again does nothing.
+/// Its tickets are free at once, and nothing comes of a payment that is not decided yet. Cancelling again does nothing.
 #[utoipa::path(
     delete, path = "/api/v1/bookings/{id}", tag = "Bookings", security(("bearer" = [])),
     params(("id" = uuid::Uuid, Path, description = "The booking")),

@@ -5,7 +5,7 @@ use axum::{extract::State, response::Response};
 use contract::PaymentAction;
 use domain::{
     BookingId, PaymentId,
-    booking::{Booking, PaymentState, PlacedBooking},
+    booking::{Booking, MAX_PAYMENTS, PaymentState, PlacedBooking},
 };
 use event_store::{CommandContext, NewReceipt, Receipt};
 use platform::{
@@ -26,14 +26,16 @@ use crate::{
     refusals,
 };
 
-/// Most attempts that one key stands for: each refusal is decided anew.
-const MAX_ATTEMPTS_OF_A_KEY: u32 = 20;
+/// Most attempts that one key stands for: each refusal is decided anew. More than a booking may have, so that it is the
+/// booking that refuses; what the gateway never heard of does not count there.
+const MAX_ATTEMPTS_OF_A_KEY: usize = 2 * MAX_PAYMENTS;
 
 /// With what is paid.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PayBookingRequest {
-    /// What the gateway's form gave: `pm_…`. It is handed on and kept nowhere.
+    /// What the gateway's form gave: `pm_…`. It is handed on and kept nowhere. What may be a card's number, 12 digits or
+    /// more in a row, is refused.
     #[schema(min_length = 4, max_length = 255, pattern = "^pm_[A-Za-z0-9_]+$", example = "pm_card_visa")]
     payment_method: String,
 }
@@ -54,7 +56,7 @@ pub(crate) struct PayBookingRequest {
         (status = 200, description = "Paid; the booking is confirmed", body = contract::Booking),
         (status = 202, description = "The bank wants to know more", body = PaymentAction),
         (status = "4XX", description = "402 `payment-declined` (with `reason`); 409 `payment-in-progress`, `not-payable`, \
-         `hold-expired`, `event-cancelled`; `forbidden`, `not-found`, …",
+         `hold-expired`, `event-cancelled`, `limit-exceeded` (after `max` payments that failed); `forbidden`, `not-found`, …",
          body = contract::Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "`payments-unavailable`: nothing was charged; `outcome-unknown`: look, or repeat it \
          with the same Idempotency-Key", body = contract::Problem, content_type = "application/problem+json"),
@@ -153,8 +155,8 @@ fn answer(paid: Result<Paid, NotPaid>) -> Result<Response, NotDone> {
             };
             return Ok(answers::accepted(&action, &written));
         }
-        Ok(Paid::Declined { reason }) => refusals::payments::declined(reason.as_ref()),
-        Ok(Paid::TooLate { reason }) => refusals::payments::too_late(reason.as_ref()),
+        Ok(Paid::Declined { reason, is_held }) => refusals::payments::declined(reason.as_ref(), is_held),
+        Ok(Paid::TooLate { reason, was_taken }) => refusals::payments::too_late(reason.as_ref(), was_taken),
         Ok(Paid::CaptureFailed) => refusals::payments::capture_failed(),
         Err(NotPaid::Order(error)) => return Err(refusals::order(error)),
         Err(NotPaid::GatewayDown) => refusals::payments::gateway_down(),

@@ -1,11 +1,12 @@
 //! `POST /api/v1/refunds/{id}/retry`: a refund that failed is tried again.
 
 use axum::{extract::State, response::Response};
+use cqrs_es::Aggregate;
 use domain::{
     BookingId, RefundId,
     booking::{Booking, PaymentStep},
 };
-use event_store::{CommandContext, Receipt, StreamPosition};
+use event_store::{CommandContext, StreamId, StreamPosition};
 use platform::{
     Problem,
     http::{IdempotencyKey, PathId, RawBody, RequestId},
@@ -53,37 +54,28 @@ pub(crate) async fn retry_refund(
         let context = CommandContext { metadata: metadata(admin_id, &request_id), receipt };
         let order = ShowOrder::Pay { booking_id, step: PaymentStep::ResumeRefund { refund_id } };
         let done = api.show_writers.submit(placed.event_id, order, Some(admin_id), context).await;
-        let written = done.map_err(refusals::order)?.written;
+        done.map_err(refusals::order)?;
         // If it fails here, the process manager goes on.
         if let Err(error) = api.payments.drive(booking_id).await {
             tracing::warn!(error = &error as &dyn std::error::Error, refund = %refund_id, "a refund waits");
         }
-        Ok(as_it_is(&api, booking_id, refund_id, &written).await?)
+        Ok(as_it_is(&api, booking_id, refund_id).await?)
     };
-    let again = |receipt| retried_before(&api, booking_id, refund_id, receipt);
-    api.once(scope, key.as_ref(), &body.bytes, first, again).await
+    api.once(scope, key.as_ref(), &body.bytes, first, |_| as_it_is(&api, booking_id, refund_id)).await
 }
 
-async fn retried_before(
-    api: &CommandApi,
-    booking_id: BookingId,
-    refund_id: RefundId,
-    receipt: Receipt,
-) -> Result<Response, Problem> {
-    as_it_is(api, booking_id, refund_id, &receipt.outcome).await
-}
-
+/// A reader is to await everything that the answer shows.
 async fn as_it_is(
     api: &CommandApi,
     booking_id: BookingId,
     refund_id: RefundId,
-    written: &[StreamPosition],
 ) -> Result<Response, Problem> {
     let loaded = api.store.load::<Booking>(&booking_id.to_string()).await;
     let (booking, version) = loaded.map_err(|error| refusals::read(&error))?;
     let placed = booking.placed().ok_or_else(Problem::not_found)?;
     let refund = placed.refund(refund_id).ok_or_else(Problem::not_found)?;
-    Ok(answers::changed(version, &answers::refund(placed, refund), written))
+    let written = StreamPosition { stream: StreamId::new(Booking::TYPE, booking_id), sequence: version };
+    Ok(answers::changed(version, &answers::refund(placed, refund), &[written]))
 }
 
 async fn booking_of(api: &CommandApi, refund_id: RefundId) -> Result<BookingId, Problem> {

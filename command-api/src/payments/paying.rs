@@ -3,8 +3,10 @@
 use ::payments::{GatewayError, PaymentMethod};
 use cqrs_es::Aggregate;
 use domain::{
-    PaymentId,
-    booking::{Booking, PaymentState, PaymentStep, PlacedBooking, ReasonCode, Refund, RefundCause},
+    BookingId, PaymentId, ShowId,
+    booking::{
+        Booking, BookingStatus, PaymentState, PaymentStep, PlacedBooking, ReasonCode, Refund, RefundCause,
+    },
     show::Show,
 };
 use event_store::{CommandContext, StreamId, StreamPosition};
@@ -18,7 +20,7 @@ use crate::show_orders::{OrderError, ShowOrder, Subject};
 pub enum Paid {
     /// The tickets are the buyer's.
     Confirmed {
-        /// The booking.
+        /// The booking when it was confirmed, or later.
         booking: Box<PlacedBooking>,
         /// The sequence of its stream.
         version: i64,
@@ -34,15 +36,19 @@ pub enum Paid {
         /// What is to be awaited by a reader.
         written: Vec<StreamPosition>,
     },
-    /// It came to nothing; the hold stays.
+    /// It came to nothing; a hold stays.
     Declined {
         /// Why.
         reason: Option<ReasonCode>,
+        /// Whether there is one.
+        is_held: bool,
     },
-    /// There were no tickets any more; the money is the buyer's again, or on its way back.
+    /// There were no tickets any more.
     TooLate {
         /// Why.
         reason: Option<ReasonCode>,
+        /// Whether the money was taken, and is on its way back; otherwise it always was the buyer's.
+        was_taken: bool,
     },
     /// The bank did not hand the money over; the booking is cancelled.
     CaptureFailed,
@@ -97,40 +103,69 @@ impl Payments {
     ) -> Result<Paid, NotPaid> {
         let (booking, version) = self.placed(booking.id).await.map_err(unknown)?;
         let Some(payment) = booking.payment(payment_id).cloned() else { return Err(NotPaid::Unknown) };
-        let of_booking =
-            StreamPosition { stream: StreamId::new(Booking::TYPE, booking.id), sequence: version };
-        let written = vec![of_booking, self.position_of_show(&booking).await.map_err(unknown)?];
+        let of_booking = StreamPosition { stream: StreamId::new(Booking::TYPE, booking.id), sequence: version };
+        let written = vec![of_booking, self.place_of_show(booking.event_id).await.map_err(unknown)?];
         let came_too_late =
             |refund: &Refund| refund.payment_id == payment_id && refund.cause == RefundCause::TooLate;
         match payment.state {
             PaymentState::Captured if booking.refunds.iter().any(came_too_late) => {
-                Ok(Paid::TooLate { reason: Some(ReasonCode::of("booking-cancelled")) })
+                let is_cancelled = booking.status == BookingStatus::Cancelled;
+                let reason = if is_cancelled { "booking-cancelled" } else { "hold-expired" };
+                Ok(Paid::TooLate { reason: Some(ReasonCode::of(reason)), was_taken: true })
             }
-            PaymentState::Captured => Ok(Paid::Confirmed { booking: Box::new(booking), version, written }),
+            PaymentState::Captured if booking.status == BookingStatus::Confirmed => {
+                Ok(Paid::Confirmed { booking: Box::new(booking), version, written })
+            }
+            PaymentState::Captured => {
+                let (booking, version) = self.as_confirmed(booking.id).await.map_err(unknown)?;
+                Ok(Paid::Confirmed { booking: Box::new(booking), version, written })
+            }
             PaymentState::ActionRequired => {
                 let reference = payment.reference.as_ref().ok_or(NotPaid::Unknown)?;
                 let client_secret = self.client_secret(reference).await.map_err(unknown)?;
                 Ok(Paid::ActionRequired { payment_id, client_secret, written })
             }
-            PaymentState::Declined => Ok(Paid::Declined { reason: payment.reason }),
-            PaymentState::Voided => Ok(Paid::TooLate { reason: payment.reason }),
+            // No bank was asked.
+            PaymentState::Declined
+                if payment.reason.as_ref().map(ReasonCode::as_str)
+                    == Some(ReasonCode::GATEWAY_UNAVAILABLE) =>
+            {
+                Err(NotPaid::GatewayDown)
+            }
+            PaymentState::Declined => {
+                let is_held = booking.status == BookingStatus::Held;
+                Ok(Paid::Declined { reason: payment.reason, is_held })
+            }
+            PaymentState::Voided => Ok(Paid::TooLate { reason: payment.reason, was_taken: false }),
             PaymentState::CaptureFailed => Ok(Paid::CaptureFailed),
             PaymentState::Started | PaymentState::Authorised => Err(NotPaid::Unknown),
         }
     }
 
-    /// Where the show's stream stands: what the payment did to the tickets is in it.
-    async fn position_of_show(&self, booking: &PlacedBooking) -> Result<StreamPosition, PaymentsError> {
-        let stream = StreamId::new(Show::TYPE, booking.event_id);
-        let sequence = sqlx::query_scalar(
-            "select sequence from events where aggregate_type = $1 and aggregate_id = $2
-             order by sequence desc limit 1",
+    /// The booking as it was when it was confirmed, with the sequence of then: what was answered once is answered again,
+    /// whatever became of the booking since.
+    async fn as_confirmed(&self, booking_id: BookingId) -> Result<(PlacedBooking, i64), PaymentsError> {
+        let stream = StreamId::new(Booking::TYPE, booking_id);
+        let events = self.store.read_stream(&stream).await?.events;
+        let confirmed = events.iter().find(|event| event.event_type == "BookingConfirmed");
+        let sequence = confirmed.ok_or(PaymentsError::NotPlaced)?.sequence;
+        match self.store.load_at::<Booking>(&stream.id, sequence).await? {
+            (Booking::Placed(placed), version) => Ok((placed, version)),
+            (Booking::Unplaced, _) => Err(PaymentsError::NotPlaced),
+        }
+    }
+
+    /// Where the show's stream stands: paying writes there, too.
+    async fn place_of_show(&self, show_id: ShowId) -> Result<StreamPosition, PaymentsError> {
+        let stream = StreamId::new(Show::TYPE, show_id);
+        let sequence: Option<i64> = sqlx::query_scalar(
+            "select max(sequence) from events where aggregate_type = $1 and aggregate_id = $2",
         )
         .bind(&stream.kind)
         .bind(&stream.id)
         .fetch_one(self.store.pool())
         .await?;
-        Ok(StreamPosition { stream, sequence })
+        Ok(StreamPosition { stream, sequence: sequence.unwrap_or_default() })
     }
 
     async fn ask(
@@ -163,7 +198,7 @@ impl Payments {
                 // The gateway has never heard of the method: nothing can come of this attempt.
                 let reason = match &error {
                     GatewayError::Declined { reason } | GatewayError::Refused { reason } => reason.as_str(),
-                    GatewayError::Unavailable { .. } | GatewayError::Resting => "gateway-unavailable",
+                    GatewayError::Unavailable { .. } | GatewayError::Resting => ReasonCode::GATEWAY_UNAVAILABLE,
                 };
                 tracing::warn!(error = &error as &dyn std::error::Error, payment = %payment_id, "cannot begin to pay");
                 self.decline(booking, payment, reason).await.map_err(unknown)?;

@@ -12,27 +12,27 @@ use crate::payments::PaymentsError;
 const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// 402: the bank, or what it was asked with.
-pub(crate) fn declined(reason: Option<&ReasonCode>) -> Problem {
+pub(crate) fn declined(reason: Option<&ReasonCode>, is_held: bool) -> Problem {
+    let detail = if is_held {
+        "The payment was declined. Your tickets are still held for at least five minutes."
+    } else {
+        "The payment was declined, and your tickets are not held any more."
+    };
     Problem::new(StatusCode::PAYMENT_REQUIRED, "payment-declined")
-        .detail("The payment was declined. Your tickets are still held for at least five minutes.")
+        .detail(detail)
         .with("reason", reason.map_or("unknown", ReasonCode::as_str))
 }
 
 /// The tickets went to somebody else, or the event is no more, before the money came.
-pub(crate) fn too_late(reason: Option<&ReasonCode>) -> Problem {
-    match reason.map(ReasonCode::as_str) {
-        Some("event-cancelled") => {
-            Problem::conflict("event-cancelled", "The event is cancelled. You were not charged.")
-        }
-        Some("booking-cancelled") => {
-            Problem::conflict("not-payable", "The booking is cancelled. You were not charged.")
-        }
-        Some("event-ended") => Problem::conflict("event-ended", "The event has ended. You were not charged."),
-        Some(_) | None => Problem::conflict(
-            "hold-expired",
-            "The hold has expired, and somebody else has the tickets. You were not charged.",
-        ),
-    }
+pub(crate) fn too_late(reason: Option<&ReasonCode>, was_taken: bool) -> Problem {
+    let (code, what) = match reason.map(ReasonCode::as_str) {
+        Some("event-cancelled") => ("event-cancelled", "The event is cancelled."),
+        Some("booking-cancelled") => ("not-payable", "The booking is cancelled."),
+        Some("event-ended") => ("event-ended", "The event has ended."),
+        Some(_) | None => ("hold-expired", "The hold has expired, and somebody else has the tickets."),
+    };
+    let money = if was_taken { "Your money is on its way back." } else { "You were not charged." };
+    Problem::conflict(code, format!("{what} {money}"))
 }
 
 pub(crate) fn capture_failed() -> Problem {
@@ -71,5 +71,31 @@ pub(crate) fn failed(error: PaymentsError) -> Problem {
             tracing::error!(error = &error as &dyn Error, "a payment cannot be found at the gateway");
             Problem::internal()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(problem: &Problem) -> String {
+        problem.to_json()["detail"].to_string()
+    }
+
+    #[test]
+    fn whoever_was_charged_is_not_told_otherwise() {
+        for reason in ["event-cancelled", "booking-cancelled", "event-ended", "hold-expired"] {
+            let reason = ReasonCode::of(reason);
+            let taken = detail(&too_late(Some(&reason), true));
+            assert!(taken.contains("on its way back") && !taken.contains("not charged"), "{taken}");
+            let not_taken = detail(&too_late(Some(&reason), false));
+            assert!(not_taken.contains("not charged") && !not_taken.contains("way back"), "{not_taken}");
+        }
+    }
+
+    #[test]
+    fn tickets_that_are_gone_are_not_called_held() {
+        assert!(detail(&declined(None, true)).contains("still held"));
+        assert!(!detail(&declined(None, false)).contains("still held"));
     }
 }

@@ -51,8 +51,40 @@ async fn money_that_comes_for_a_cancelled_booking_goes_back_and_is_not_called_a_
     office.cancel().await;
     gate.open();
     let paid = paying.await.unwrap();
-    assert!(matches!(paid, Ok(Paid::TooLate { .. })), "{paid:?}");
+    assert!(matches!(paid, Ok(Paid::TooLate { was_taken: true, .. })), "{paid:?}");
     office.settle().await;
     office.money_and_tickets_agree().await;
     assert_eq!(office.booking().await.status, BookingStatus::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_that_money_was_taken_that_never_was() {
+    let office = BoxOffice::open().await;
+    let gate = Gate::at(Moment::Before(Call::Capture), &office.ledger);
+    let paying = office.pay(&gate, "pm_card_visa").await;
+    gate.reached().await;
+    office.cancel().await;
+    office.hear().await;
+    gate.open();
+    let paid = paying.await.unwrap();
+    assert!(matches!(paid, Ok(Paid::TooLate { was_taken: false, .. })), "{paid:?}");
+    office.money_and_tickets_agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_confirmed_is_never_answered_as_cancelled() {
+    let office = BoxOffice::open().await;
+    let gate = Gate::at(Moment::After(Call::Capture), &office.ledger);
+    let paying = office.pay(&gate, "pm_card_visa").await;
+    gate.reached().await;
+    // A webhook confirms it, and then it is cancelled, before the request hears of either.
+    office.hear().await;
+    office.cancel().await;
+    gate.open();
+    match paying.await.unwrap() {
+        Ok(Paid::Confirmed { booking, .. }) => assert_eq!(booking.status, BookingStatus::Confirmed),
+        other => panic!("{other:?}"),
+    }
+    office.settle().await;
+    office.money_and_tickets_agree().await;
 }

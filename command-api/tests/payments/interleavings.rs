@@ -1,14 +1,15 @@
 //! At every moment of a payment something happens; whoever drives it goes on or dies; webhooks come before the answer,
 //! twice or never. The end is the same, whatever the order.
 
-use domain::booking::{BookingStatus, PaymentState, PlacedBooking, RefundState};
+use domain::booking::{BookingStatus, PaymentState, PlacedBooking};
 
 use crate::{
     box_office::BoxOffice,
+    ends::{is_free_of_money, is_paid, payment},
     gate::{Call, Gate, Moment},
 };
 
-const MOMENTS: [Moment; 7] = [
+const MOMENTS: &[Moment] = &[
     Moment::Never,
     Moment::Before(Call::Open),
     Moment::After(Call::Open),
@@ -17,6 +18,12 @@ const MOMENTS: [Moment; 7] = [
     Moment::Before(Call::Capture),
     Moment::After(Call::Capture),
 ];
+
+const GOOD: &str = "pm_card_visa";
+const DECLINED: &str = "pm_card_chargeDeclined";
+
+/// A card, and the moments that its payment goes through.
+const CARDS: [(&str, &[Moment]); 2] = [(GOOD, MOMENTS), (DECLINED, MOMENTS.split_at(5).0)];
 
 /// What becomes of whoever drives the payment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,28 +81,6 @@ async fn at_every_moment(
     }
 }
 
-fn payment(booking: &PlacedBooking) -> PaymentState {
-    assert_eq!(booking.payments.len(), 1, "{booking:?}");
-    booking.payments[0].state
-}
-
-fn is_paid(booking: &PlacedBooking) -> bool {
-    (booking.status, payment(booking)) == (BookingStatus::Confirmed, PaymentState::Captured)
-        && booking.refunds.is_empty()
-}
-
-/// Nothing was ever taken, or it went back.
-fn is_free_of_money(booking: &PlacedBooking) -> bool {
-    match payment(booking) {
-        PaymentState::Declined | PaymentState::Voided => booking.refunds.is_empty(),
-        PaymentState::Captured => booking.refunds.len() == 1 && booking.refunds[0].state == RefundState::Made,
-        PaymentState::Started
-        | PaymentState::ActionRequired
-        | PaymentState::Authorised
-        | PaymentState::CaptureFailed => false,
-    }
-}
-
 /// Whoever died before the bank was asked leaves an attempt that is abandoned.
 fn was_never_asked(moment: Moment, driver: Driver) -> bool {
     let is_before =
@@ -106,8 +91,8 @@ fn was_never_asked(moment: Moment, driver: Driver) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_ends_confirmed_wherever_its_driver_dies_once_the_bank_was_asked() {
     at_every_moment(
-        "pm_card_visa",
-        &MOMENTS,
+        GOOD,
+        MOMENTS,
         async |_| {},
         |booking, moment, driver| {
             if was_never_asked(moment, driver) {
@@ -123,8 +108,8 @@ async fn a_payment_ends_confirmed_wherever_its_driver_dies_once_the_bank_was_ask
 #[tokio::test(flavor = "multi_thread")]
 async fn a_declined_payment_leaves_the_hold_wherever_its_driver_dies() {
     at_every_moment(
-        "pm_card_chargeDeclined",
-        &MOMENTS[..5],
+        DECLINED,
+        CARDS[1].1,
         async |_| {},
         |booking, _, _| booking.status == BookingStatus::Held && payment(booking) == PaymentState::Declined,
     )
@@ -134,8 +119,7 @@ async fn a_declined_payment_leaves_the_hold_wherever_its_driver_dies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_that_is_cancelled_at_any_moment_costs_nothing() {
     let happens = async |office: &BoxOffice| office.cancel().await;
-    for card in ["pm_card_visa", "pm_card_chargeDeclined"] {
-        let moments = if card == "pm_card_visa" { &MOMENTS[..] } else { &MOMENTS[..5] };
+    for (card, moments) in CARDS {
         at_every_moment(card, moments, happens, |booking, _, _| {
             booking.status == BookingStatus::Cancelled && is_free_of_money(booking)
         })
@@ -144,25 +128,48 @@ async fn a_booking_that_is_cancelled_at_any_moment_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_is_cancelled_at_any_moment_costs_nobody_anything() {
-    let happens = async |office: &BoxOffice| office.cancel_event().await;
-    at_every_moment("pm_card_visa", &MOMENTS, happens, |booking, _, _| {
+async fn a_booking_that_expires_and_is_cancelled_at_any_moment_is_not_charged_later() {
+    let happens = async |office: &BoxOffice| {
+        office.expire().await;
+        office.cancel().await;
+    };
+    at_every_moment(GOOD, MOMENTS, happens, |booking, _, _| {
         booking.status == BookingStatus::Cancelled && is_free_of_money(booking)
+    })
+    .await;
+    at_every_moment(DECLINED, CARDS[1].1, happens, |booking, moment, _| {
+        // When the attempt is over, nothing is left to cancel of what has expired.
+        let expected =
+            if moment == Moment::Never { BookingStatus::Expired } else { BookingStatus::Cancelled };
+        (booking.status, payment(booking)) == (expected, PaymentState::Declined)
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_cancelled_at_any_moment_costs_nobody_anything() {
+    let happens = async |office: &BoxOffice| office.cancel_event().await;
+    for (card, moments) in CARDS {
+        at_every_moment(card, moments, happens, |booking, _, _| {
+            booking.status == BookingStatus::Cancelled && is_free_of_money(booking)
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hold_that_lapses_at_any_moment_is_taken_again_while_it_is_free() {
     let happens = async |office: &BoxOffice| office.expire().await;
-    at_every_moment("pm_card_visa", &MOMENTS, happens, |booking, moment, driver| {
-        if was_never_asked(moment, driver) {
-            booking.status == BookingStatus::Expired && payment(booking) == PaymentState::Declined
-        } else {
-            is_paid(booking)
-        }
-    })
-    .await;
+    for (card, moments) in CARDS {
+        at_every_moment(card, moments, happens, |booking, moment, driver| {
+            if card == DECLINED || was_never_asked(moment, driver) {
+                booking.status == BookingStatus::Expired && payment(booking) == PaymentState::Declined
+            } else {
+                is_paid(booking)
+            }
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,54 +182,14 @@ async fn a_payment_whose_tickets_went_to_somebody_else_is_given_back() {
     let is_sold = |moment| {
         matches!(moment, Moment::Never | Moment::Before(Call::Capture) | Moment::After(Call::Capture))
     };
-    at_every_moment("pm_card_visa", &MOMENTS, happens, |booking, moment, _| {
-        if is_sold(moment) {
-            is_paid(booking)
-        } else {
-            booking.status == BookingStatus::Expired && is_free_of_money(booking)
-        }
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bank_that_wants_more_is_waited_for_and_its_answer_counts_whoever_brings_it() {
-    use ::payments::Gateway;
-    let first = BoxOffice::open().await;
-    for satisfies in [true, false] {
-        for cancels in [true, false] {
-            for webhooks in 0..3 {
-                let office = first.another().await;
-                let gate = Gate::at(Moment::Never, &office.ledger);
-                office.pay(&gate, "pm_card_authenticationRequired").await.await.unwrap().unwrap();
-                office.hear().await;
-                let waiting = office.booking().await;
-                assert_eq!(payment(&waiting), PaymentState::ActionRequired);
-                if cancels {
-                    office.cancel().await;
-                }
-                let reference = waiting.payments[0].reference.as_ref().unwrap().as_str();
-                let found = office.ungated().payment(reference).await.unwrap();
-                office.ungated().act(&found.client_secret.unwrap(), satisfies).await.unwrap();
-                for _ in 0..webhooks {
-                    office.hear().await;
-                }
-                // A lost webhook is made up for by looking again.
-                office.settle().await;
-                office.money_and_tickets_agree().await;
-                let booking = office.booking().await;
-                let expected = match (satisfies, cancels) {
-                    (true, false) => is_paid(&booking),
-                    (_, true) => booking.status == BookingStatus::Cancelled && is_free_of_money(&booking),
-                    (false, false) => {
-                        booking.status == BookingStatus::Held && payment(&booking) == PaymentState::Declined
-                    }
-                };
-                assert!(
-                    expected,
-                    "satisfies {satisfies}, cancels {cancels}, {webhooks} webhooks: {booking:#?}"
-                );
+    for (card, moments) in CARDS {
+        at_every_moment(card, moments, happens, |booking, moment, _| {
+            if card == GOOD && is_sold(moment) {
+                is_paid(booking)
+            } else {
+                booking.status == BookingStatus::Expired && is_free_of_money(booking)
             }
-        }
+        })
+        .await;
     }
 }

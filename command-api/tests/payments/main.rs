@@ -5,9 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic, in its helpers too")]
 
+mod authentication;
 mod box_office;
 mod captures;
 mod days_later;
+mod ends;
 mod gate;
 mod interleavings;
 mod refunds;

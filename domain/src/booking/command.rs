@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{PaymentReference, PlacedBooking, ReasonCode, RefundCause};
 use crate::{
     PaymentId, RefundId, ShowId,
-    show::{ShowCommand, Taken},
+    show::{Keep, ShowCommand, Taken},
 };
 
 /// An order to a booking's stream. Each follows what the show has decided in the same append.
@@ -25,7 +25,8 @@ pub enum BookingCommand {
         /// Now.
         at: DateTime<Utc>,
     },
-    /// Gives the tickets back, and with them what was paid.
+    /// Gives the tickets back, and with them what was paid. Nothing comes of a payment that is not decided yet, even if the
+    /// hold has lapsed.
     Cancel {
         /// Why.
         cause: RefundCause,
@@ -123,13 +124,13 @@ impl PaymentCommand {
     pub fn of_show(&self, booking: &PlacedBooking) -> Option<ShowCommand> {
         let Self { step, at } = self;
         let (booking_id, attendee_id, at) = (booking.id, booking.user_id, *at);
-        let keep = |time, strictly| {
-            Some(ShowCommand::KeepHold { booking_id, attendee_id, until: at + time, strictly, at })
+        let keep = |time, why| {
+            Some(ShowCommand::KeepHold { booking_id, attendee_id, until: at + time, why, at })
         };
         match step {
-            PaymentStep::Start { .. } => keep(TIME_TO_PAY, true),
-            PaymentStep::Decline { .. } => keep(TIME_TO_PAY, false),
-            PaymentStep::RequireAction { .. } => keep(TIME_TO_ACT + TIME_TO_PAY, false),
+            PaymentStep::Start { .. } => keep(TIME_TO_PAY, Keep::ToBegin),
+            PaymentStep::Decline { .. } => keep(TIME_TO_PAY, Keep::ToTryAgain),
+            PaymentStep::RequireAction { .. } => keep(TIME_TO_ACT + TIME_TO_PAY, Keep::ToDecide),
             PaymentStep::Authorise { .. } => Some(ShowCommand::SellHeld { taken: booking.taken(), at }),
             PaymentStep::FailCapture { .. } => {
                 Some(ShowCommand::ReleaseTickets { booking_id, attendee_id, at })

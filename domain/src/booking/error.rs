@@ -14,6 +14,12 @@ pub enum BookingError {
         /// Which.
         payment_id: PaymentId,
     },
+    /// So many cards were tried that no other is.
+    #[error("a booking is not tried to be paid more often")]
+    TooManyPayments {
+        /// Most attempts.
+        max: usize,
+    },
     /// Nothing is to be paid: it costs nothing, is paid, or is over.
     #[error("there is nothing to pay")]
     NotPayable,

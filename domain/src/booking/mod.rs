@@ -16,6 +16,7 @@ mod payment;
 pub use command::{BookingCommand, PaymentCommand, PaymentStep, PlaceBooking, TIME_TO_ACT, TIME_TO_PAY};
 pub use error::BookingError;
 pub use event::{BookingEvent, OfPayment, OfRefund};
+pub use paying::MAX_PAYMENTS;
 pub use payment::{
     Due, Payment, PaymentReference, PaymentState, ReasonCode, Refund, RefundCause, RefundState,
 };
@@ -185,13 +186,17 @@ impl PlacedBooking {
     }
 
     fn cancel(&self, cause: RefundCause, at: DateTime<Utc>) -> Vec<BookingEvent> {
-        match self.status {
-            BookingStatus::Held | BookingStatus::Confirmed => {
-                let &Self { id: booking_id, event_id, user_id, .. } = self;
-                let cancelled = BookingEvent::BookingCancelled { booking_id, event_id, user_id, at };
-                [cancelled].into_iter().chain(self.refund_on_end(cause, at)).collect()
-            }
-            BookingStatus::Expired | BookingStatus::Cancelled => vec![],
+        let is_open = match self.status {
+            BookingStatus::Held | BookingStatus::Confirmed => true,
+            // Its tickets are gone. But its bank may still say yes, and then it would get them again.
+            BookingStatus::Expired => self.open_payment().is_some(),
+            BookingStatus::Cancelled => false,
+        };
+        if !is_open {
+            return vec![];
         }
+        let &Self { id: booking_id, event_id, user_id, .. } = self;
+        let cancelled = BookingEvent::BookingCancelled { booking_id, event_id, user_id, at };
+        [cancelled].into_iter().chain(self.refund_on_end(cause, at)).collect()
     }
 }

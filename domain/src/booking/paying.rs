@@ -11,6 +11,10 @@ use super::{
 };
 use crate::{PaymentId, RefundId};
 
+/// Most attempts to pay a booking: who tries more has found, or stolen, many cards. Those that the gateway never heard of
+/// do not count.
+pub const MAX_PAYMENTS: usize = 20;
+
 impl PlacedBooking {
     pub(super) fn pay(&self, command: PaymentCommand) -> Result<Vec<BookingEvent>, BookingError> {
         let PaymentCommand { step, at } = command;
@@ -39,12 +43,23 @@ impl PlacedBooking {
         }
         match self.status_at(at) {
             BookingStatus::Held if self.total.is_free() => Err(BookingError::NotPayable),
+            BookingStatus::Held if self.asked_payments() >= MAX_PAYMENTS => {
+                Err(BookingError::TooManyPayments { max: MAX_PAYMENTS })
+            }
             BookingStatus::Held => {
                 Ok(vec![BookingEvent::PaymentStarted { of: self.of(payment_id), amount: self.total, at }])
             }
             BookingStatus::Expired => Err(BookingError::HoldExpired),
             BookingStatus::Confirmed | BookingStatus::Cancelled => Err(BookingError::NotPayable),
         }
+    }
+
+    /// Attempts that a bank may have been asked about.
+    fn asked_payments(&self) -> usize {
+        let was_asked = |payment: &&Payment| {
+            payment.reason.as_ref().map(ReasonCode::as_str) != Some(ReasonCode::GATEWAY_UNAVAILABLE)
+        };
+        self.payments.iter().filter(was_asked).count()
     }
 
     fn require_action(

@@ -17,20 +17,20 @@ pub struct PaymentReference(String);
 pub struct ReasonCode(String);
 
 macro_rules! code {
-    ($name:ident, $max:literal, $what:literal) => {
+    ($name:ident, $max:literal, $what:literal, $is_secret:path) => {
         impl $name {
             /// Most characters.
             pub const MAX_CHARS: usize = $max;
 
-            /// Checks it: letters, digits, hyphens and underscores, so that no free text, and no card number with its
-            /// blanks, gets into an event.
+            /// Checks it: letters, digits, hyphens and underscores, so that no free text gets into an event, and no card
+            /// number either.
             ///
             /// # Errors
             /// Anything else, nothing, or too much.
             pub fn parse(text: &str) -> Result<Self, Invalid> {
                 let is_code = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
                 let fits = !text.is_empty() && text.len() <= Self::MAX_CHARS && text.chars().all(is_code);
-                if fits { Ok(Self(text.to_owned())) } else { Err(Invalid($what.to_owned())) }
+                if fits && !$is_secret(text) { Ok(Self(text.to_owned())) } else { Err(Invalid($what.to_owned())) }
             }
 
             /// The text.
@@ -41,10 +41,30 @@ macro_rules! code {
         }
     };
 }
-code!(PaymentReference, 255, "must be what the gateway calls a payment");
-code!(ReasonCode, 64, "must be a code");
+code!(PaymentReference, 255, "must be what the gateway calls a payment", is_number);
+code!(ReasonCode, 64, "must be a code", has_card_number);
+
+/// As many digits as the shortest card number has. No code has so many in a row.
+const CARD_DIGITS: usize = 12;
+
+/// Digits that stand together, or with nothing but hyphens and underscores between them.
+fn has_card_number(text: &str) -> bool {
+    let mut digits = 0;
+    text.chars().filter(|c| !matches!(c, '-' | '_')).any(|c| {
+        digits = if c.is_ascii_digit() { digits + 1 } else { 0 };
+        digits >= CARD_DIGITS
+    })
+}
+
+/// A gateway's names are random, so that many digits may stand together; but never nothing else.
+fn is_number(text: &str) -> bool {
+    !text.chars().any(|c| c.is_ascii_alphabetic())
+}
 
 impl ReasonCode {
+    /// Of an attempt that the gateway never heard of, and of a refund that it could not be asked for.
+    pub const GATEWAY_UNAVAILABLE: &str = "gateway-unavailable";
+
     /// One of our own.
     ///
     /// # Panics

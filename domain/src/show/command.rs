@@ -56,8 +56,8 @@ pub enum ShowCommand {
         attendee_id: UserId,
         /// Until when.
         until: DateTime<Utc>,
-        /// Whether it is refused where there is no hold to keep; otherwise nothing happens then.
-        strictly: bool,
+        /// What for.
+        why: Keep,
         /// Now.
         at: DateTime<Utc>,
     },
@@ -92,6 +92,17 @@ pub enum ShowCommand {
         /// Now.
         at: DateTime<Utc>,
     },
+}
+
+/// What a hold is kept for, while it is being paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// A payment begins: refused where the hold does not last so long.
+    ToBegin,
+    /// It is being found out what became of one: as long as it may be, and nothing where there is no hold.
+    ToDecide,
+    /// One was declined: the same, and beyond what it may be otherwise, so that there is time for another.
+    ToTryAgain,
 }
 
 /// Sets a show up.

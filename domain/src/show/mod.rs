@@ -21,7 +21,7 @@ mod snapshot;
 mod tickets;
 
 pub use bookings::{Part, SoldTickets};
-pub use command::{ChangeShow, CreateShow, ShowCommand, TakeTickets, TicketTypeChange, Wanted};
+pub use command::{ChangeShow, CreateShow, Keep, ShowCommand, TakeTickets, TicketTypeChange, Wanted};
 pub use details::{Capacity, DetailsChange, Schedule, ScheduleError, ShowDetails};
 pub use error::ShowError;
 pub use event::{OfferedTicketType, ShowEvent, Taken, TicketLine};
@@ -150,9 +150,12 @@ impl Show {
             (show, ShowCommand::ExtendHold { booking_id, attendee_id, at }) => {
                 show.extend_hold(booking_id, attendee_id, at)
             }
-            (show, ShowCommand::KeepHold { booking_id, attendee_id, until, strictly, at }) => {
-                let kept = show.keep_hold(booking_id, attendee_id, until, at);
-                if strictly { kept } else { Ok(kept.unwrap_or_default()) }
+            (show, ShowCommand::KeepHold { booking_id, attendee_id, until, why, at }) => {
+                let kept = show.keep_hold(booking_id, attendee_id, until, why, at);
+                match why {
+                    Keep::ToBegin => kept,
+                    Keep::ToDecide | Keep::ToTryAgain => Ok(kept.unwrap_or_default()),
+                }
             }
             (show, ShowCommand::SellHeld { taken, at }) => show.sell_held(taken, at),
             (show, ShowCommand::ReleaseTickets { booking_id, attendee_id, at }) => {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    CreatedShow, ShowError, ShowEvent, ShowStatus, Taken,
+    CreatedShow, Keep, ShowError, ShowEvent, ShowStatus, Taken,
     bookings::{Hold, Open},
     tickets::{LONGEST_HOLD, Lapsing},
 };
@@ -12,6 +12,11 @@ use crate::{BookingId, UserId};
 /// So much longer than any other a hold may last that is being paid: a payment that begins in the last minute is decided
 /// on with the tickets still there.
 const LONGER_TO_PAY: TimeDelta = TimeDelta::minutes(15);
+/// So much longer still after a decline. A payment that was begun at the last moment leaves time for another, too.
+const LONGER_TO_TRY_AGAIN: TimeDelta = TimeDelta::minutes(5);
+/// A hold that is kept is kept so much longer than asked for, so that a card that is declined at once, and the next one, need
+/// no event of their own in a stream that many write to.
+const SPARE: TimeDelta = TimeDelta::seconds(30);
 
 impl CreatedShow {
     pub(super) fn keep_hold(
@@ -19,6 +24,7 @@ impl CreatedShow {
         booking_id: BookingId,
         attendee_id: UserId,
         until: DateTime<Utc>,
+        why: Keep,
         at: DateTime<Utc>,
     ) -> Result<Vec<ShowEvent>, ShowError> {
         if self.status == ShowStatus::Cancelled {
@@ -32,7 +38,17 @@ impl CreatedShow {
         if hold.has_lapsed(at) {
             return Err(ShowError::HoldExpired);
         }
-        let held_until = until.min(hold.since + LONGEST_HOLD + LONGER_TO_PAY);
+        let longest = hold.since + LONGEST_HOLD + LONGER_TO_PAY;
+        let longest = match why {
+            // Even if it was kept for longer after a decline: then there would be no time left after the next one.
+            Keep::ToBegin if longest < until => return Err(ShowError::HoldExpired),
+            Keep::ToBegin | Keep::ToDecide => longest,
+            Keep::ToTryAgain => longest + LONGER_TO_TRY_AGAIN,
+        };
+        if until <= hold.until {
+            return Ok(vec![]);
+        }
+        let held_until = (until + SPARE).min(longest);
         if held_until <= hold.until {
             return Ok(vec![]);
         }

@@ -1,5 +1,6 @@
 //! The rules of the domain: given facts, when a command, then facts or an exact error.
 
+mod attempts;
 mod booking;
 mod changes;
 mod facts;

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId, SeatId, TicketTypeId, TicketTypeName, UserId,
     show::{
-        ChangeShow, OfferedTicketType, SeatBlock, ShowCommand, ShowDetails, ShowError, ShowEvent, ShowStatus,
+        ChangeShow, Keep, OfferedTicketType, SeatBlock, ShowCommand, ShowDetails, ShowError, ShowEvent, ShowStatus,
         TakeTickets, Taken, Wanted,
     },
 };
@@ -19,6 +19,10 @@ use crate::show_id;
 
 /// Longest time from the first hold to its end, while it is being paid.
 const LONGEST_TO_PAY: TimeDelta = TimeDelta::minutes(135);
+/// The same after a decline.
+const LONGEST_TO_TRY_AGAIN: TimeDelta = TimeDelta::minutes(140);
+/// A hold is kept for so much longer than asked for.
+const SPARE: TimeDelta = TimeDelta::seconds(30);
 
 /// Section, row and number: what stands on a seat.
 type Label = (String, String, u32);
@@ -154,7 +158,7 @@ impl Model {
                 let Stands::Held { since, until } = *hold else {
                     return Err(TestCaseError::fail("extended, but not held"));
                 };
-                prop_assert!(*at < until && until < *held_until && *held_until <= since + LONGEST_TO_PAY);
+                prop_assert!(*at < until && until < *held_until && *held_until <= since + LONGEST_TO_TRY_AGAIN);
                 *hold = Stands::Held { since, until: *held_until };
                 at
             }
@@ -305,13 +309,15 @@ impl Model {
                 Some(record) if record.blocks(*at) => None,
                 Some(_) | None => Some(ShowError::HoldExpired),
             },
-            ShowCommand::KeepHold { strictly: false, .. } => None,
-            ShowCommand::KeepHold { booking_id, at, .. } => match self.record(*booking_id) {
-                _ if self.status == ShowStatus::Cancelled => Some(ShowError::Cancelled),
-                Some(record) if record.stands == Stands::Sold => Some(ShowError::NotHeld),
-                Some(record) if record.blocks(*at) => None,
-                Some(_) | None => Some(ShowError::HoldExpired),
-            },
+            ShowCommand::KeepHold { why: Keep::ToDecide | Keep::ToTryAgain, .. } => None,
+            ShowCommand::KeepHold { booking_id, why: Keep::ToBegin, until, at, .. } => {
+                match self.record(*booking_id).map(|record| (record.stands, record.blocks(*at))) {
+                    _ if self.status == ShowStatus::Cancelled => Some(ShowError::Cancelled),
+                    Some((Stands::Sold, _)) => Some(ShowError::NotHeld),
+                    Some((Stands::Held { since, .. }, true)) if *until <= since + LONGEST_TO_PAY => None,
+                    Some(_) | None => Some(ShowError::HoldExpired),
+                }
+            }
             ShowCommand::SellHeld { taken, at } => self.refusal_of_selling(taken, *at),
             ShowCommand::Cancel { .. }
             | ShowCommand::CancelComing { .. }
@@ -470,11 +476,15 @@ impl Model {
                 let anew = *at + TimeDelta::seconds(self.details.hold_seconds.into());
                 prop_assert_eq!(now, until.max(anew.min(since + TimeDelta::hours(2))));
             }
-            ShowCommand::KeepHold { booking_id, until, .. } => {
+            ShowCommand::KeepHold { booking_id, until, why, .. } => {
+                let longest = match why {
+                    Keep::ToBegin | Keep::ToDecide => LONGEST_TO_PAY,
+                    Keep::ToTryAgain => LONGEST_TO_TRY_AGAIN,
+                };
                 let stands = |model: &Self| model.record(*booking_id).map(|record| record.stands);
                 match (stands(before), stands(self)) {
                     (Some(Stands::Held { since, until: was }), Some(Stands::Held { until: is, .. })) => {
-                        prop_assert!(is == was || is == *until.min(&(since + LONGEST_TO_PAY)));
+                        prop_assert!(is == was || is == (*until + SPARE).min(since + longest));
                         prop_assert!(is >= was);
                     }
                     (was, is) => prop_assert_eq!(was, is),

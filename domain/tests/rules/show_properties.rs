@@ -13,7 +13,7 @@ use domain::{
         Booking, BookingCommand, BookingEvent, BookingStatus, PlaceBooking, PlacedBooking, RefundCause,
     },
     show::{
-        ChangeShow, CreateShow, DetailsChange, OfferedTicketType, Part, PlannedSection, Schedule,
+        ChangeShow, CreateShow, DetailsChange, Keep, OfferedTicketType, Part, PlannedSection, Schedule,
         SeatingPlan, Show, ShowCommand, ShowDetails, ShowError, ShowEvent, SoldTickets, TakeTickets, Taken,
         TicketTypeChange, Wanted,
     },
@@ -81,7 +81,7 @@ enum Ask {
     Keep {
         which: Index,
         minutes: i64,
-        strictly: bool,
+        why: Keep,
     },
     /// What is or was held is paid.
     Sell(Index),
@@ -175,8 +175,8 @@ fn of_bookings_and_host() -> BoxedStrategy<Ask> {
         2 => any::<Index>().prop_map(Ask::Repeat),
         6 => any::<Index>().prop_map(Ask::Extend),
         6 => any::<Index>().prop_map(Ask::Release),
-        4 => (any::<Index>(), 0..30_i64, any::<bool>())
-            .prop_map(|(which, minutes, strictly)| Ask::Keep { which, minutes, strictly }),
+        4 => (any::<Index>(), 0..30_i64, proptest::sample::select(vec![Keep::ToBegin, Keep::ToDecide, Keep::ToTryAgain]))
+            .prop_map(|(which, minutes, why)| Ask::Keep { which, minutes, why }),
         6 => any::<Index>().prop_map(Ask::Sell),
         4 => (0..4_usize).prop_map(|limit| Ask::Expire { limit }),
         2 => (0..4_usize).prop_map(|limit| Ask::ReleaseCancelled { limit }),
@@ -414,10 +414,10 @@ impl Office {
                 let (booking_id, attendee_id) = self.booking(which)?;
                 ShowCommand::ReleaseTickets { booking_id, attendee_id, at }
             }
-            Ask::Keep { which, minutes, strictly } => {
+            Ask::Keep { which, minutes, why } => {
                 let (booking_id, attendee_id) = self.booking(which)?;
                 let until = at + TimeDelta::minutes(*minutes);
-                ShowCommand::KeepHold { booking_id, attendee_id, until, strictly: *strictly, at }
+                ShowCommand::KeepHold { booking_id, attendee_id, until, why: *why, at }
             }
             Ask::Sell(which) => {
                 let (booking_id, _) = self.booking(which)?;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId, EmailAddress, PersonName, TimeZone, Title,
+    booking::{PaymentReference, ReasonCode},
     show::{Capacity, Schedule, ScheduleError},
 };
 
@@ -72,4 +73,18 @@ fn a_sale_ends_after_it_starts_and_starts_before_the_end() {
     assert_eq!(sold(start, end), None);
     assert_eq!(sold(start, start), Some(ScheduleError::SalesEndBeforeTheyStart));
     assert_eq!(sold(end, end), Some(ScheduleError::SalesStartAfterTheEnd));
+}
+
+#[test]
+fn nothing_but_codes_gets_into_an_event() {
+    let cards = ["4242424242424242", "4242-4242-4242-4242", "card_4242_4242_4242", "number4242424242424242is_bad"];
+    for text in ["", "4242 4242 4242 4242", "a@b.c", "ä", &"x".repeat(65)].into_iter().chain(cards) {
+        assert!(ReasonCode::parse(text).is_err(), "{text}");
+    }
+    ReasonCode::parse("card_declined").expect("a code");
+    ReasonCode::parse("status_500_at_20261121").expect("a code");
+    for text in ["4242424242424242", "4242-4242-4242-4242", &"x".repeat(256)] {
+        assert!(PaymentReference::parse(text).is_err(), "{text}");
+    }
+    PaymentReference::parse("pi_0193a5c2123456789012345678901234").expect("a name");
 }

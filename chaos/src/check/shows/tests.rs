@@ -104,3 +104,17 @@ fn a_booking_is_paid_when_its_show_sells_it_and_not_otherwise() {
     assert!(paid(&[started.clone(), authorised, confirmed.clone()]).is_empty());
     assert_eq!(paid(&[started, confirmed]).len(), 1);
 }
+
+#[test]
+fn a_booking_that_has_expired_is_cancelled_by_itself_and_no_other() {
+    let (show, booking) = (Uuid::from_u128(9), Uuid::from_u128(1));
+    let (_, said) = follows(show, &held(1, &[])).expect("a booking follows");
+    let (expired, cancelled) = (BookingFact::Expired { show }, BookingFact::Cancelled { show });
+    let wrong = |said: &[BookingFact], own: &[BookingFact]| {
+        let of_one = |facts: &[BookingFact]| HashMap::from([(booking, facts.to_vec())]);
+        disagreements(&of_one(said), &of_one(own)).len()
+    };
+    let expires = [said.clone(), expired];
+    assert_eq!(wrong(&expires, &[&expires[..], &[cancelled.clone()]].concat()), 0);
+    assert_eq!(wrong(&[said.clone()], &[said, cancelled]), 1);
+}
