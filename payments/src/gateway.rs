@@ -148,6 +148,18 @@ pub enum PaymentStanding {
     Voided,
 }
 
+impl PaymentStanding {
+    /// Whether anything was ever asked of a bank for it.
+    #[must_use]
+    pub const fn was_confirmed(&self) -> bool {
+        match self {
+            Self::Open { declined } => declined.is_some(),
+            Self::ActionRequired | Self::Processing | Self::Authorised | Self::Captured => true,
+            Self::Voided => false,
+        }
+    }
+}
+
 /// A refund at the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayRefund {
@@ -238,6 +250,12 @@ impl IdempotencyKey {
             Step::Void => format!("boxoffice-{id}-void"),
             Step::Refund(resumed) => format!("boxoffice-{id}-refund-{resumed}"),
         })
+    }
+
+    /// The key of another try of the same: for a gateway that goes on to answer how the first one failed.
+    #[must_use]
+    pub fn again(&self, attempt: i64) -> Self {
+        Self(format!("{}-again-{attempt}", self.0))
     }
 
     /// The key itself.

@@ -7,9 +7,9 @@
 //!
 //! Where it differs from Stripe's documentation:
 //! - Only what Boxoffice calls is there; of objects only the fields that it reads, and `amount`, `amount_received`.
-//! - Any key is accepted. Keys of calls never lapse, and a call that failed with 500 is not remembered under its key:
-//!   Stripe remembers it once it has begun to execute it. A call that comes while the same is under way waits for it
-//!   instead of being told 409.
+//! - Any key is accepted. Keys of calls never lapse. A call that fails with 500 has not begun, and is not remembered under
+//!   its key, or has begun (`broken`), and is remembered, as Stripe does. A call that comes while the same is under way
+//!   waits for it instead of being told 409.
 //! - A search finds a payment at once; Stripe may need a minute.
 //! - There are no charges, fees or balances; a refund succeeds or fails at once.
 //! - A webhook that was not acknowledged with 2xx is sent again after a moment, a few times; Stripe does so for three days.
@@ -49,6 +49,8 @@ pub struct FakeStripe {
 
 struct Shared {
     ledger: Mutex<Ledger>,
+    /// Which calls are going to break, and whether after all was done.
+    breaking: Mutex<Vec<(String, bool)>>,
     faults: Faults,
     webhooks: Webhooks,
 }
@@ -63,6 +65,7 @@ impl FakeStripe {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let shared = Arc::new(Shared {
             ledger: Mutex::default(),
+            breaking: Mutex::default(),
             webhooks: Webhooks::signed_with(webhook_secret, faults),
             faults,
         });
@@ -96,6 +99,12 @@ impl FakeStripe {
         self.shared.webhooks.send(event);
     }
 
+    /// The next call of this step that is not remembered yet (`open`, `confirm`, `capture`, `cancel`, `refund`) fails with
+    /// 500, before anything was done or after; that is remembered under its key.
+    pub fn break_next(&self, step: &str, is_done: bool) {
+        self.shared.breaking().push((step.to_owned(), is_done));
+    }
+
     /// A payment's money is taken back by the bank before it was captured, as after a week.
     pub fn let_authorisations_lapse(&self) {
         self.shared.ledger().let_authorisations_lapse();
@@ -122,6 +131,23 @@ impl Shared {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn breaking(&self) -> std::sync::MutexGuard<'_, Vec<(String, bool)>> {
+        self.breaking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a call breaks, and if so whether all is done before.
+    fn breaks(&self, what: &str, fate: Fate) -> Option<bool> {
+        let mut breaking = self.breaking();
+        let is_next = |(step, _): &(String, bool)| what.split(' ').next() == Some(step);
+        if let Some(place) = breaking.iter().position(is_next) {
+            return Some(breaking.remove(place).1);
+        }
+        match fate {
+            Fate::Breaks { is_done } => Some(is_done),
+            Fate::GoesWell | Fate::Fails | Fate::AnswersNobody => None,
+        }
+    }
+
     /// One call that changes something: perhaps it fails, perhaps nobody hears of it.
     fn change(
         &self,
@@ -138,6 +164,14 @@ impl Shared {
             return answer(400, &ledger::error("invalid_request_error", "a_test_wants_a_key"), false);
         };
         let fields: Vec<(String, String)> = form_urlencoded::parse(form).into_owned().collect();
+        let change = |ledger: &mut Ledger, fields: &[(String, String)]| match self.breaks(what, fate) {
+            None => change(ledger, fields),
+            Some(is_done) => Answer {
+                status: 500,
+                event: is_done.then(|| change(ledger, fields)).and_then(|done| done.event),
+                body: ledger::error("api_error", "internal_error"),
+            },
+        };
         let (done, is_replayed) = self.ledger().once(key, what, &fields, change);
         if !is_replayed {
             self.webhooks.send(done.event);
@@ -150,7 +184,9 @@ impl Shared {
 
     fn look(&self, look: impl FnOnce(&Ledger) -> Option<Value>) -> Response {
         match self.faults.fate() {
-            Fate::Fails => answer(500, &ledger::error("api_error", "internal_error"), false),
+            Fate::Fails | Fate::Breaks { .. } => {
+                answer(500, &ledger::error("api_error", "internal_error"), false)
+            }
             Fate::AnswersNobody => broken_off(),
             Fate::GoesWell => match look(&self.ledger()) {
                 Some(body) => answer(200, &body, false),

@@ -15,6 +15,8 @@ use crate::show_orders::{Done, OrderError, ShowOrder, Subject};
 const MAX_STEPS: usize = 12;
 /// The pause after them.
 const PAUSE: TimeDelta = TimeDelta::seconds(1);
+/// Most of them without an event, each because somebody else was faster.
+const MAX_IDLE_STEPS: usize = 3;
 
 /// How far the money of a booking is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,9 @@ pub enum PaymentsError {
     /// The gateway calls the payment something that no event can hold.
     #[error("the payment gateway's name of a payment cannot be kept")]
     BadReference,
+    /// What the booking wants and what the gateway says do not come together.
+    #[error("the payment gets no further")]
+    NoProgress,
     /// The stream cannot be read.
     #[error("the booking cannot be read")]
     Read(#[from] ReadError),
@@ -63,8 +68,14 @@ impl Payments {
     /// See [`PaymentsError`]; what was done until then is done.
     pub async fn drive(&self, booking_id: BookingId) -> Result<Progress, PaymentsError> {
         let mut now = self.store.now().await?;
+        let (mut seen, mut idle) = (0, 0);
         for _ in 0..MAX_STEPS {
-            let booking = self.placed(booking_id).await?.0;
+            let (booking, version) = self.placed(booking_id).await?;
+            idle = if version == seen { idle + 1 } else { 0 };
+            seen = version;
+            if idle >= MAX_IDLE_STEPS && booking.due().is_some() {
+                return Err(PaymentsError::NoProgress);
+            }
             let then = match booking.due() {
                 None => return Ok(Progress::Settled),
                 Some(Due::Decide(payment)) => self.decide(&booking, payment, now).await?,
@@ -159,7 +170,13 @@ impl Payments {
         };
         match captured {
             Ok(found) => self.after_capture(booking, payment, &found, "authorisation-lapsed", now).await,
-            Err(error) if error.is_passing() => Err(error.into()),
+            // Whatever it answered, it may have done it.
+            Err(error) if error.is_passing() => match self.gateway.payment(reference).await {
+                Ok(found) if found.standing != PaymentStanding::Authorised => {
+                    self.after_capture(booking, payment, &found, "authorisation-lapsed", now).await
+                }
+                Ok(_) | Err(_) => Err(error.into()),
+            },
             // It says no: to this, or to what was done before.
             Err(GatewayError::Declined { reason } | GatewayError::Refused { reason }) => {
                 let mut found = self.gateway.payment(reference).await?;
@@ -213,12 +230,22 @@ impl Payments {
         if found.standing != PaymentStanding::Voided {
             match self.gateway.void(payment_id.uuid(), &found.reference).await {
                 Ok(_) => {}
-                // Somebody was faster: the next step sees what they did.
-                Err(GatewayError::Refused { .. }) => return Ok(Then::GoOn),
-                Err(error) => return Err(error.into()),
+                Err(error) => return self.if_moved(&found, error).await,
             }
         }
         Ok(self.order(booking, PaymentStep::Void { payment_id, reason: code(reason) }).await?)
+    }
+
+    /// Voiding failed, perhaps because somebody was faster, perhaps after it was done: then the next step sees what is.
+    pub(super) async fn if_moved(
+        &self,
+        before: &GatewayPayment,
+        error: GatewayError,
+    ) -> Result<Then, PaymentsError> {
+        match self.gateway.payment(&before.reference).await {
+            Ok(found) if found.standing != before.standing => Ok(Then::GoOn),
+            Ok(_) | Err(_) => Err(error.into()),
+        }
     }
 
     async fn refund(

@@ -11,3 +11,4 @@ mod days_later;
 mod gate;
 mod interleavings;
 mod refunds;
+mod remembered;

@@ -10,6 +10,8 @@ use std::{
 pub struct Faults {
     /// Calls that fail before anything is done.
     pub failing: u64,
+    /// Calls that fail on the way, half of them after all was done; that is remembered under their key.
+    pub broken: u64,
     /// Calls that are done and answered to nobody.
     pub unanswered: u64,
     /// Webhooks that are never sent.
@@ -25,6 +27,7 @@ pub struct Faults {
 pub(super) enum Fate {
     GoesWell,
     Fails,
+    Breaks { is_done: bool },
     AnswersNobody,
 }
 
@@ -35,6 +38,8 @@ impl Faults {
             Fate::Fails
         } else if drawn < self.failing + self.unanswered {
             Fate::AnswersNobody
+        } else if drawn < self.failing + self.unanswered + self.broken {
+            Fate::Breaks { is_done: random().is_multiple_of(2) }
         } else {
             Fate::GoesWell
         }
