@@ -204,6 +204,9 @@ pub enum GatewayError {
         /// In short; without anything that was sent or answered.
         reason: &'static str,
     },
+    /// The same call was made before and has not come to its end.
+    #[error("the same call is under way at the gateway")]
+    UnderWay,
     /// The gateway fails too often to be asked now. Nothing was sent.
     #[error("the gateway is given a rest")]
     Resting,
@@ -214,7 +217,7 @@ impl GatewayError {
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {
-            Self::Unavailable { .. } | Self::Resting => true,
+            Self::Unavailable { .. } | Self::UnderWay | Self::Resting => true,
             Self::Declined { .. } | Self::Refused { .. } => false,
         }
     }

@@ -32,8 +32,8 @@ const API_VERSION: &str = "2024-06-20";
 const API: &str = "https://api.stripe.com";
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a request may take; whoever is more impatient says so.
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a request may take; whoever is more impatient says so. Longer than a bank may take.
+const TIMEOUT: Duration = Duration::from_secs(35);
 /// Largest answer that is read.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 /// Most refunds of a payment that are looked through; there are one or two.
