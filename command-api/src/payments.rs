@@ -17,6 +17,7 @@ mod driving;
 mod ledger;
 mod paying;
 
+pub use deciding::KEEP_BELOW;
 pub use driving::{PaymentsError, Progress};
 pub use paying::{NotPaid, Paid};
 

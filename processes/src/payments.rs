@@ -6,7 +6,7 @@
 use std::{error::Error, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use command_api::{PaymentsError, Progress};
+use command_api::{KEEP_BELOW, PaymentsError, Progress};
 use domain::{BookingId, booking::BookingEvent};
 use event_store::StoredEvent;
 use futures::{StreamExt, stream};
@@ -28,7 +28,12 @@ const TAKEN_FOR: TimeDelta = TimeDelta::seconds(90);
 const REQUEST_LASTS: TimeDelta = TimeDelta::seconds(20);
 /// The first pause after a failure; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const MAX_PAUSE: Duration = Duration::from_secs(600);
+const MAX_PAUSE: Duration = Duration::from_secs(120);
+// A hold is kept while its payment is being decided, even if who drove it died.
+const _: () = assert!(
+    MAX_PAUSE.as_secs() as i64 + TAKEN_FOR.num_seconds() < KEEP_BELOW.num_seconds(),
+    "a hold could lapse before anybody comes back to its payment"
+);
 /// A refund that failed so often in a row, for half an hour, needs a hand.
 const MAX_REFUND_TRIES: i32 = 12;
 

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::show_orders::{OrderError, ShowOrder};
 
-/// A hold with less time left than this is kept longer, while it is being found out what became of its payment.
-const KEEP_BELOW: TimeDelta = TimeDelta::seconds(150);
+/// A hold with less time left than this is kept longer, while it is being found out what became of its payment. Whoever
+/// drives a payment has to come back before so long.
+pub const KEEP_BELOW: TimeDelta = TimeDelta::seconds(240);
 
 impl Payments {
     /// Looks the attempt up, and does what follows.

@@ -9,6 +9,7 @@ mod box_office;
 mod captures;
 mod days_later;
 mod gate;
+mod holds;
 mod interleavings;
 mod refunds;
 mod remembered;
