@@ -5,6 +5,7 @@
 //! anybody at any time; every call has a key made of its cause. So it does not matter who dies where.
 //!
 //! - `driving`: one step after the other, until all is settled or has to wait.
+//! - `refunding`: money that goes back.
 //! - `deciding`: what became of an attempt, and what follows.
 //! - `paying`: a buyer's request, with the payment method, which is never written down.
 //! - `ledger`: the memory of the embedded test gateway.
@@ -16,6 +17,7 @@ mod deciding;
 mod driving;
 mod ledger;
 mod paying;
+mod refunding;
 
 pub use deciding::KEEP_BELOW;
 pub use driving::{PaymentsError, Progress};

@@ -22,6 +22,7 @@ mod sale_starts;
 use std::{collections::BTreeSet, error::Error, sync::Arc, time::Duration};
 
 use ::payments::Gateway;
+use chrono::TimeDelta;
 use command_api::{OrderError, Payments, PaymentsError, ShowWriters};
 use event_store::{CommandContext, EventStore, Metadata};
 use feed::SourceError;
@@ -41,6 +42,7 @@ pub struct Processes {
     writers: ShowWriters,
     payments: Payments,
     brokers: Option<String>,
+    give_up_after: TimeDelta,
     failing: Arc<watch::Sender<BTreeSet<&'static str>>>,
 }
 
@@ -63,7 +65,8 @@ impl Processes {
     pub fn new(store: EventStore, brokers: Option<String>) -> Self {
         let writers = ShowWriters::new(store.clone());
         let payments = Payments::testing(store.clone(), writers.clone());
-        Self { store, writers, payments, brokers, failing: Arc::new(watch::Sender::new(BTreeSet::new())) }
+        let failing = Arc::new(watch::Sender::new(BTreeSet::new()));
+        Self { store, writers, payments, brokers, give_up_after: payments::REFUND_GIVEN_UP_AFTER, failing }
     }
 
     /// The same, where bookings are paid through a gateway; without one they are through the embedded test gateway.
@@ -71,6 +74,12 @@ impl Processes {
     pub fn paid_through(self, gateway: Arc<dyn Gateway>) -> Self {
         let payments = Payments::new(self.store.clone(), self.writers.clone(), gateway);
         Self { payments, ..self }
+    }
+
+    /// The same with less patience, for tests: a refund that the gateway has not made for so long needs a hand.
+    #[must_use]
+    pub fn giving_up_refunds_after(self, give_up_after: TimeDelta) -> Self {
+        Self { give_up_after, ..self }
     }
 
     /// Which jobs fail, for health checks; none when all is well.

@@ -5,6 +5,7 @@
 
 use std::{error::Error, time::Duration};
 
+use ::payments::GatewayError;
 use chrono::{DateTime, TimeDelta, Utc};
 use command_api::{KEEP_BELOW, PaymentsError, Progress};
 use domain::{BookingId, booking::BookingEvent};
@@ -34,8 +35,8 @@ const _: () = assert!(
     MAX_PAUSE.as_secs() as i64 + TAKEN_FOR.num_seconds() < KEEP_BELOW.num_seconds(),
     "a hold could lapse before anybody comes back to its payment"
 );
-/// A refund that failed so often in a row, for half an hour, needs a hand.
-const MAX_REFUND_TRIES: i32 = 12;
+/// A refund that the gateway has not made for so long needs a hand. Longer than gateways are down.
+pub(crate) const REFUND_GIVEN_UP_AFTER: TimeDelta = TimeDelta::hours(12);
 
 /// A booking that is due.
 #[derive(Debug, Clone, Copy)]
@@ -83,8 +84,8 @@ impl Processes {
             Err(PaymentsError::NotPlaced) => self.forget(booking).await?,
             Err(error) => {
                 log_failure(booking, &error);
-                if booking.tries >= MAX_REFUND_TRIES {
-                    self.payments.give_up_refund(booking.id).await?;
+                if is_the_gateways(&error) {
+                    self.payments.give_up_refund(booking.id, self.give_up_after).await?;
                 }
                 let until = self.store.now().await? + pause(booking.tries);
                 self.put_off(booking, until, booking.tries + 1).await?;
@@ -120,6 +121,21 @@ impl Processes {
         .execute(self.store.pool())
         .await?;
         Ok(())
+    }
+}
+
+/// Whether the gateway was asked and failed: what fails here, and a rest that others have brought about, say nothing about
+/// what it would have answered.
+fn is_the_gateways(error: &PaymentsError) -> bool {
+    match error {
+        PaymentsError::Gateway(GatewayError::Resting) => false,
+        PaymentsError::Gateway(_) => true,
+        PaymentsError::NotPlaced
+        | PaymentsError::Order(_)
+        | PaymentsError::BadReference
+        | PaymentsError::NoProgress
+        | PaymentsError::Read(_)
+        | PaymentsError::Database(_) => false,
     }
 }
 

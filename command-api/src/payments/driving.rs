@@ -1,14 +1,14 @@
 //! Driving a booking's money: what is due is done, one step after the other.
 
-use ::payments::{GatewayError, GatewayPayment, GatewayRefund, NewRefund, PaymentStanding, RefundStanding};
+use ::payments::{GatewayError, GatewayPayment, PaymentStanding};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId,
-    booking::{Booking, Due, Payment, PaymentStep, PlacedBooking, Refund, RefundState},
+    booking::{Booking, Due, Payment, PaymentStep, PlacedBooking},
 };
 use event_store::{CommandContext, Metadata, ReadError};
 
-use super::{KEY_LIFETIME, LOOK_AGAIN, Payments, about, code, currency};
+use super::{KEY_LIFETIME, LOOK_AGAIN, Payments, code};
 use crate::show_orders::{Done, OrderError, ShowOrder, Subject};
 
 /// Most steps without a pause; more would mean that somebody else drives the same booking the other way.
@@ -99,34 +99,6 @@ impl Payments {
         self.drive(booking_id).await?;
         if about_refund {
             self.look_at_made_refunds(booking_id).await?;
-        }
-        Ok(())
-    }
-
-    /// Even a refund that was made may come back: the buyer's card is gone.
-    async fn look_at_made_refunds(&self, booking_id: BookingId) -> Result<(), PaymentsError> {
-        let booking = self.placed(booking_id).await?.0;
-        for refund in booking.refunds.iter().filter(|refund| refund.state == RefundState::Made) {
-            let payment = booking.payment(refund.payment_id).and_then(|payment| payment.reference.as_ref());
-            let Some(reference) = payment else { continue };
-            let found = self.gateway.find_refund(reference.as_str(), refund.id.uuid()).await?;
-            if let Some(RefundStanding::Failed { reason }) = found.map(|found| found.standing) {
-                let reason = code(&reason);
-                self.order(&booking, PaymentStep::FailRefund { refund_id: refund.id, reason }).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Stops trying to make a refund until an administrator says so. Whatever else is due stays due.
-    ///
-    /// # Errors
-    /// See [`PaymentsError`].
-    pub async fn give_up_refund(&self, booking_id: BookingId) -> Result<(), PaymentsError> {
-        let booking = self.placed(booking_id).await?.0;
-        if let Some(Due::Refund(refund)) = booking.due() {
-            let reason = code("gateway-unavailable");
-            self.order(&booking, PaymentStep::FailRefund { refund_id: refund.id, reason }).await?;
         }
         Ok(())
     }
@@ -246,47 +218,5 @@ impl Payments {
             Ok(found) if found.standing != before.standing => Ok(Then::GoOn),
             Ok(_) | Err(_) => Err(error.into()),
         }
-    }
-
-    async fn refund(
-        &self,
-        booking: &PlacedBooking,
-        refund: &Refund,
-        now: DateTime<Utc>,
-    ) -> Result<Then, PaymentsError> {
-        let payment = booking.payment(refund.payment_id);
-        let reference = payment.and_then(|payment| payment.reference.as_ref());
-        let reference = reference.ok_or(PaymentsError::BadReference)?.as_str();
-        let refund_id = refund.id;
-        // An earlier try may have come through, whatever it looked like from here.
-        let found = self.gateway.find_refund(reference, refund_id.uuid()).await?;
-        let has_failed = |found: &GatewayRefund| matches!(found.standing, RefundStanding::Failed { .. });
-        let made = match found.filter(|found| !has_failed(found) || found.resumed >= refund.resumed) {
-            Some(found) => Ok(found),
-            None => {
-                let new = NewRefund {
-                    refund_id: refund_id.uuid(),
-                    resumed: refund.resumed,
-                    reference: reference.to_owned(),
-                    about: about(booking),
-                    amount: refund.amount.amount,
-                    currency: currency(refund.amount),
-                };
-                self.gateway.refund(&new).await
-            }
-        };
-        let reason = match made {
-            Ok(GatewayRefund { standing: RefundStanding::Made, .. }) => {
-                return Ok(self.order(booking, PaymentStep::MakeRefund { refund_id }).await?);
-            }
-            Ok(GatewayRefund { standing: RefundStanding::Pending, .. }) => {
-                return Ok(Then::Wait(now + LOOK_AGAIN));
-            }
-            Ok(GatewayRefund { standing: RefundStanding::Failed { reason }, .. })
-            | Err(GatewayError::Declined { reason } | GatewayError::Refused { reason }) => reason,
-            Err(error) => return Err(error.into()),
-        };
-        tracing::warn!(booking = %booking.id, refund = %refund_id, reason, "a refund failed and needs a hand");
-        Ok(self.order(booking, PaymentStep::FailRefund { refund_id, reason: code(&reason) }).await?)
     }
 }
