@@ -22,6 +22,7 @@ mod refunding;
 pub use deciding::KEEP_BELOW;
 pub use driving::{PaymentsError, Progress};
 pub use paying::{NotPaid, Paid};
+pub use refunding::REFUND_LOOKED_AT_AFTER;
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
--- Bookings about whose money something is to be done: a payment that is not decided, a refund that is not made. What it is,
--- the booking's stream says.
+-- Bookings about whose money something is to be done: a payment that is not decided, a refund that is not made, or that was
+-- made and is to be looked at again. What it is, the booking's stream says.
 create table payments_due (
     booking_id uuid primary key,
     due_at     timestamptz not null,

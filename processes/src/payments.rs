@@ -1,4 +1,5 @@
-//! Settles what requests have left open: payments that are not decided, refunds that are not made.
+//! Settles what requests have left open: payments that are not decided, refunds that are not made; and looks again, days
+//! later, whether those that were made have not come back.
 //!
 //! One row a booking says that something is due; what it is, the booking's stream says. A booking is taken for a while, so
 //! that several processes do not drive the same; whoever dies lets go of it by the time alone.
@@ -7,7 +8,7 @@ use std::{error::Error, time::Duration};
 
 use ::payments::GatewayError;
 use chrono::{DateTime, TimeDelta, Utc};
-use command_api::{KEEP_BELOW, PaymentsError, Progress};
+use command_api::{KEEP_BELOW, PaymentsError, Progress, REFUND_LOOKED_AT_AFTER};
 use domain::{BookingId, booking::BookingEvent};
 use event_store::StoredEvent;
 use futures::{StreamExt, stream};
@@ -78,7 +79,7 @@ impl Processes {
     }
 
     async fn settle_one(&self, booking: DueBooking) -> Result<(), ProcessError> {
-        match self.payments.drive(booking.id).await {
+        match self.drive(booking.id).await {
             Ok(Progress::Settled) => self.forget(booking).await?,
             Ok(Progress::Waits(until)) => self.put_off(booking, until, 0).await?,
             Err(PaymentsError::NotPlaced) => self.forget(booking).await?,
@@ -92,6 +93,13 @@ impl Processes {
             }
         }
         Ok(())
+    }
+
+    async fn drive(&self, booking_id: BookingId) -> Result<Progress, PaymentsError> {
+        match self.payments.drive(booking_id).await? {
+            Progress::Settled => self.payments.look_back(booking_id).await,
+            waits @ Progress::Waits(_) => Ok(waits),
+        }
     }
 
     /// Unless something newer was noted meanwhile.
@@ -163,13 +171,15 @@ pub(crate) async fn note_in_tx(
         BookingEvent::RefundRequested { at, .. } | BookingEvent::RefundResumed { at, .. } => {
             note_due_in_tx(tx, event, *at).await
         }
+        BookingEvent::RefundMade { at, .. } => {
+            note_due_in_tx(tx, event, *at + REFUND_LOOKED_AT_AFTER[0]).await
+        }
         // What is set aside, or about to be, is looked for at once: it goes back.
         BookingEvent::BookingCancelled { at, .. } => hurry_in_tx(tx, event, *at).await,
         BookingEvent::PaymentDeclined { .. }
         | BookingEvent::PaymentCaptured { .. }
         | BookingEvent::PaymentCaptureFailed { .. }
         | BookingEvent::PaymentVoided { .. }
-        | BookingEvent::RefundMade { .. }
         | BookingEvent::RefundFailed { .. } => settled_in_tx(tx, event).await,
         BookingEvent::BookingHeld { .. }
         | BookingEvent::BookingExtended { .. }

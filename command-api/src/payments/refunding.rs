@@ -7,7 +7,10 @@ use domain::{
     booking::{Due, PaymentStep, PlacedBooking, Refund, RefundState},
 };
 
-use super::{LOOK_AGAIN, Payments, PaymentsError, about, code, currency, driving::Then};
+use super::{LOOK_AGAIN, Payments, PaymentsError, Progress, about, code, currency, driving::Then};
+
+/// When to look again at a refund that was made. Banks send money back within days.
+pub const REFUND_LOOKED_AT_AFTER: [TimeDelta; 2] = [TimeDelta::days(1), TimeDelta::days(7)];
 
 impl Payments {
     pub(super) async fn refund(
@@ -52,17 +55,48 @@ impl Payments {
         Ok(self.order(booking, PaymentStep::FailRefund { refund_id, reason: code(&reason) }).await?)
     }
 
-    /// Even a refund that was made may come back: the buyer's card is gone.
+    /// Looks again at refunds that were made, as often as [`REFUND_LOOKED_AT_AFTER`] says: a webhook that they have failed may
+    /// have been lost, or overtaken by an older answer.
+    ///
+    /// # Errors
+    /// See [`PaymentsError`].
+    pub async fn look_back(&self, booking_id: BookingId) -> Result<Progress, PaymentsError> {
+        let now = self.store.now().await?;
+        let booking = self.placed(booking_id).await?.0;
+        let mut next: Option<DateTime<Utc>> = None;
+        for refund in booking.refunds.iter().filter(|refund| refund.state == RefundState::Made) {
+            let looks = REFUND_LOOKED_AT_AFTER.map(|after| refund.since + after);
+            if looks[0] <= now {
+                self.look_at_made_refund(&booking, refund).await?;
+            }
+            let to_come = looks.into_iter().filter(|look| *look > now);
+            next = next.into_iter().chain(to_come).min();
+        }
+        Ok(next.map_or(Progress::Settled, Progress::Waits))
+    }
+
+    /// Looks at all of them, now.
     pub(super) async fn look_at_made_refunds(&self, booking_id: BookingId) -> Result<(), PaymentsError> {
         let booking = self.placed(booking_id).await?.0;
         for refund in booking.refunds.iter().filter(|refund| refund.state == RefundState::Made) {
-            let payment = booking.payment(refund.payment_id).and_then(|payment| payment.reference.as_ref());
-            let Some(reference) = payment else { continue };
-            let found = self.gateway.find_refund(reference.as_str(), refund.id.uuid()).await?;
-            if let Some(RefundStanding::Failed { reason }) = found.map(|found| found.standing) {
-                let reason = code(&reason);
-                self.order(&booking, PaymentStep::FailRefund { refund_id: refund.id, reason }).await?;
-            }
+            self.look_at_made_refund(&booking, refund).await?;
+        }
+        Ok(())
+    }
+
+    /// Even a refund that was made may come back: the buyer's card is gone.
+    async fn look_at_made_refund(
+        &self,
+        booking: &PlacedBooking,
+        refund: &Refund,
+    ) -> Result<(), PaymentsError> {
+        let payment = booking.payment(refund.payment_id).and_then(|payment| payment.reference.as_ref());
+        let Some(reference) = payment else { return Ok(()) };
+        let found = self.gateway.find_refund(reference.as_str(), refund.id.uuid()).await?;
+        if let Some(RefundStanding::Failed { reason }) = found.map(|found| found.standing) {
+            tracing::warn!(booking = %booking.id, refund = %refund.id, reason, "a refund that was made came back");
+            let reason = code(&reason);
+            self.order(booking, PaymentStep::FailRefund { refund_id: refund.id, reason }).await?;
         }
         Ok(())
     }

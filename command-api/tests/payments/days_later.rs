@@ -2,9 +2,10 @@
 //! looked up, and nothing is asked for twice.
 
 use chrono::{TimeDelta, Utc};
+use command_api::Progress;
 use domain::{
     PaymentId,
-    booking::{BookingStatus, PaymentReference, PaymentState, PaymentStep},
+    booking::{BookingStatus, PaymentReference, PaymentState, PaymentStep, RefundState},
 };
 use payments::{About, Gateway, NewPayment, PaymentMethod};
 use uuid::Uuid;
@@ -78,6 +79,31 @@ async fn what_was_captured_is_not_captured_again_days_later() {
         assert_eq!(gate.calls(), expected);
         assert_eq!(office.booking().await.status, BookingStatus::Confirmed);
         office.money_and_tickets_agree().await;
+    }
+}
+
+/// The test gateway says of such a card's refund that it failed; what was written down said otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_came_back_is_seen_days_later_though_nobody_said_so() {
+    let first = BoxOffice::open().await;
+    for (age, is_seen) in [(TimeDelta::hours(23), false), (LONG, true), (TimeDelta::days(8), true)] {
+        let office = first.another().await;
+        office.pay(&Gate::at(Moment::Never, &office.ledger), "pm_card_refundFail").await.await.unwrap().unwrap();
+        office.cancel().await;
+        office.hear().await;
+        let failed = office.booking().await.refunds[0].clone();
+        assert_eq!(failed.state, RefundState::Failed);
+        office.write_down(PaymentStep::MakeRefund { refund_id: failed.id }, Utc::now() - age).await;
+        let made_at = office.booking().await.refunds[0].since;
+        let looked = office.process(office.ungated()).look_back(office.booking_id).await.unwrap();
+        let expected = match age.num_days() {
+            0 => Progress::Waits(made_at + TimeDelta::days(1)),
+            1 => Progress::Waits(made_at + TimeDelta::days(7)),
+            _ => Progress::Settled,
+        };
+        assert_eq!(looked, expected);
+        let state = office.booking().await.refunds[0].state;
+        assert_eq!(state, if is_seen { RefundState::Failed } else { RefundState::Made }, "{age}");
     }
 }
 
