@@ -5,6 +5,7 @@
 //! - `sale_starts`: makes it visible that sales have started, for who waits for it. Nobody needs it to buy.
 //! - `payments`: settles what requests have left open: payments that are not decided, refunds that are not made.
 //! - `cascades`: ends every booking of a cancelled event, however many there are.
+//! - `metrics`: how much of it is stuck.
 //! - [`parked`]: events that could not be understood, to look at and to try again.
 //!
 //! What is to be done is kept in tables until it is done, so a process that dies half-way goes on where it was; every
@@ -15,6 +16,7 @@
 mod cascades;
 mod expiry;
 mod follow;
+mod metrics;
 pub mod parked;
 mod payments;
 mod sale_starts;
@@ -91,7 +93,7 @@ impl Processes {
     /// Runs until it is told to stop; whatever fails is tried again.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
-        let writers = self.writers.clone();
+        let (writers, measure) = (self.writers.clone(), self.clone());
         let (follow, expiry, sales, payments, cascades) =
             (self.clone(), self.clone(), self.clone(), self.clone(), self);
         let (one, two, three, four, five) =
@@ -111,7 +113,9 @@ impl Processes {
         tasks.spawn(async move {
             cascades.keep("cascading", five, async |p, stop| cut_off(stop, p.cascade()).await).await;
         });
+        let measuring = tokio::spawn(async move { measure.measure().await });
         tasks.join_all().await;
+        measuring.abort();
         writers.rest().await;
     }
 
