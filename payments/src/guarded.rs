@@ -1,5 +1,8 @@
 //! A gateway that is asked with patience, but not for ever: timeouts, retries, a circuit breaker.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,

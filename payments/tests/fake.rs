@@ -23,14 +23,14 @@ fn new_payment() -> NewPayment {
 /// A payment whose money is set aside, and its reference.
 async fn authorised(stripe: &Stripe) -> (NewPayment, String) {
     let payment = new_payment();
-    let opened = stripe.open(&payment).await.unwrap();
+    let opened = stripe.open(&payment).await.expect("an answer");
     authorise(stripe, &payment, &opened.reference).await;
     (payment, opened.reference)
 }
 
 async fn authorise(stripe: &Stripe, payment: &NewPayment, reference: &str) {
     let card = PaymentMethod::parse("pm_card_visa").expect("a payment method");
-    let authorised = stripe.authorise(payment.payment_id, reference, &card).await.unwrap();
+    let authorised = stripe.authorise(payment.payment_id, reference, &card).await.expect("an answer");
     assert_eq!(authorised.standing, PaymentStanding::Authorised);
 }
 

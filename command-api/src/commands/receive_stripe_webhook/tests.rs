@@ -1,7 +1,5 @@
 //! What Stripe said is not kept for ever.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
-
 use event_store::EventStore;
 use sqlx::PgPool;
 
