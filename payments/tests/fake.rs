@@ -118,3 +118,13 @@ async fn a_refund_that_stripe_remembers_as_failed_is_made_once() {
         assert_eq!(fake.totals().refunded, PRICE);
     }
 }
+
+#[tokio::test]
+async fn what_was_opened_is_found_by_its_id_as_it_is_now() {
+    let (_fake, stripe) = fake().await;
+    let (payment, reference) = authorised(&stripe).await;
+    authorised(&stripe).await;
+    let found = stripe.find_payment(payment.payment_id).await.unwrap().expect("found");
+    assert_eq!((found.reference, found.standing), (reference, PaymentStanding::Authorised));
+    assert!(stripe.find_payment(Uuid::now_v7()).await.unwrap().is_none());
+}
