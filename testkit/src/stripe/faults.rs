@@ -14,6 +14,10 @@ pub struct Faults {
     pub broken: u64,
     /// Calls that are done and answered to nobody.
     pub unanswered: u64,
+    /// Calls that are done and answered only after `hangs_for`; the same call is told meanwhile that it is under way.
+    pub hanging: u64,
+    /// How long they take.
+    pub hangs_for: Duration,
     /// Webhooks that are never sent.
     pub lost: u64,
     /// Webhooks that are sent twice.
@@ -29,6 +33,7 @@ pub(super) enum Fate {
     Fails,
     Breaks { is_done: bool },
     AnswersNobody,
+    Hangs,
 }
 
 impl Faults {
@@ -40,6 +45,8 @@ impl Faults {
             Fate::AnswersNobody
         } else if drawn < self.failing + self.unanswered + self.broken {
             Fate::Breaks { is_done: random().is_multiple_of(2) }
+        } else if drawn < self.failing + self.unanswered + self.broken + self.hanging {
+            Fate::Hangs
         } else {
             Fate::GoesWell
         }
