@@ -22,6 +22,7 @@ mod webhooks;
 
 pub use faults::Faults;
 pub use ledger::Totals;
+pub use webhooks::sign;
 
 use std::{
     collections::HashMap,
