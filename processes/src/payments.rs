@@ -13,6 +13,7 @@ use domain::{BookingId, booking::BookingEvent};
 use event_store::StoredEvent;
 use futures::{StreamExt, stream};
 use sqlx::PgConnection;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -20,12 +21,16 @@ use crate::{ProcessError, Processes};
 
 /// How often to look for bookings that are due.
 const POLL: Duration = Duration::from_millis(250);
-/// Most bookings that are taken at once.
-const MAX_TAKEN: i64 = 64;
-/// Most of them that are driven at the same time: each waits for the gateway.
+/// Most bookings that are taken, and driven, at the same time: each waits for the gateway.
 const MAX_AT_ONCE: usize = 16;
+/// Driving one further takes so long at the most; then it is driven from there later.
+const DRIVEN_FOR: Duration = Duration::from_secs(80);
 /// A booking that was taken belongs to its process for so long; longer than driving it takes.
 const TAKEN_FOR: TimeDelta = TimeDelta::seconds(90);
+const _: () = assert!(
+    (DRIVEN_FOR.as_secs() as i64) < TAKEN_FOR.num_seconds(),
+    "two processes could drive the same booking"
+);
 /// The request that began a payment has so long to end it itself.
 const REQUEST_LASTS: TimeDelta = TimeDelta::seconds(20);
 /// The first pause after a failure; each next one is twice as long.
@@ -70,7 +75,7 @@ impl Processes {
              where due.booking_id = next.booking_id
              returning due.booking_id, due.tries, due.sequence",
         )
-        .bind(MAX_TAKEN)
+        .bind(MAX_AT_ONCE as i64)
         .bind(TAKEN_FOR.as_seconds_f64())
         .fetch_all(self.store.pool())
         .await?;
@@ -79,11 +84,16 @@ impl Processes {
     }
 
     async fn settle_one(&self, booking: DueBooking) -> Result<(), ProcessError> {
-        match self.drive(booking.id).await {
-            Ok(Progress::Settled) => self.forget(booking).await?,
-            Ok(Progress::Waits(until)) => self.put_off(booking, until, 0).await?,
-            Err(PaymentsError::NotPlaced) => self.forget(booking).await?,
-            Err(error) => {
+        // Whoever is cut off in the midst of a step has done no more harm than by dying there.
+        match timeout(DRIVEN_FOR, self.drive(booking.id)).await {
+            Ok(Ok(Progress::Settled) | Err(PaymentsError::NotPlaced)) => self.forget(booking).await?,
+            Ok(Ok(Progress::Waits(until))) => self.put_off(booking, until, 0).await?,
+            Err(elapsed) => {
+                log_failure(booking, &elapsed);
+                let until = self.store.now().await? + pause(booking.tries);
+                self.put_off(booking, until, booking.tries + 1).await?;
+            }
+            Ok(Err(error)) => {
                 log_failure(booking, &error);
                 if is_the_gateways(&error) {
                     self.payments.give_up_refund(booking.id, self.give_up_after).await?;
