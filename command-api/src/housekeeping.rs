@@ -8,7 +8,7 @@ use std::{
 
 use event_store::EventStore;
 
-use crate::{login_attempts, sessions, signing_keys::SigningKey};
+use crate::{commands::receive_stripe_webhook, login_attempts, sessions, signing_keys::SigningKey};
 
 /// How often a new signing key is looked for.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -39,5 +39,6 @@ async fn run(store: EventStore, signing_key: Weak<SigningKey>) {
 async fn sweep(store: &EventStore) -> Result<(), sqlx::Error> {
     login_attempts::sweep(store.pool()).await?;
     store.sweep_receipts().await?;
-    sessions::sweep(store.pool()).await
+    sessions::sweep(store.pool()).await?;
+    receive_stripe_webhook::sweep(store.pool()).await
 }

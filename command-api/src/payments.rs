@@ -5,6 +5,7 @@
 //! anybody at any time; every call has a key made of its cause. So it does not matter who dies where.
 //!
 //! - `driving`: one step after the other, until all is settled or has to wait.
+//! - `refunding`: money that goes back.
 //! - `deciding`: what became of an attempt, and what follows.
 //! - `paying`: a buyer's request, with the payment method, which is never written down.
 //! - `ledger`: the memory of the embedded test gateway.
@@ -16,9 +17,12 @@ mod deciding;
 mod driving;
 mod ledger;
 mod paying;
+mod refunding;
 
+pub use deciding::KEEP_BELOW;
 pub use driving::{PaymentsError, Progress};
 pub use paying::{NotPaid, Paid};
+pub use refunding::REFUND_LOOKED_AT_AFTER;
 
 use std::sync::Arc;
 
@@ -36,7 +40,8 @@ use ledger::DatabaseLedger;
 
 /// A gateway's keys lapse after a day: what is older is looked up before it is done again.
 const KEY_LIFETIME: TimeDelta = TimeDelta::hours(20);
-/// An attempt about which nothing is known at the gateway after so long was abandoned. Longer than any request lasts.
+/// An attempt about which nothing is known at the gateway after so long was abandoned. Longer than any request lasts: it
+/// makes one call that is done after 27 s at the latest, and one that waits for a bank and is done after 70 s.
 const ABANDONED_AFTER: TimeDelta = TimeDelta::minutes(2);
 /// How long to wait for news of what the gateway is still deciding, if no webhook comes.
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(20);

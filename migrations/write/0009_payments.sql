@@ -1,5 +1,5 @@
--- Bookings about whose money something is to be done: a payment that is not decided, a refund that is not made. What it is,
--- the booking's stream says.
+-- Bookings about whose money something is to be done: a payment that is not decided, a refund that is not made, or that was
+-- made and is to be looked at again. What it is, the booking's stream says.
 create table payments_due (
     booking_id uuid primary key,
     due_at     timestamptz not null,
@@ -11,11 +11,11 @@ create table payments_due (
 -- Serves: what is due.
 create index payments_due_at on payments_due (due_at);
 
--- What Stripe said by itself. Not what it said about the buyer: that would outlive an erasure.
+-- What Stripe said by itself about bookings, for a month. Not what it said about the buyer: that would outlive an erasure.
 create table webhooks (
     id           text primary key,
     kind         text not null,
-    booking_id   uuid,
+    booking_id   uuid not null,
     -- What its body says about money.
     said         jsonb not null,
     -- Of the whole body as it came, to show which one it was.
@@ -24,6 +24,8 @@ create table webhooks (
     -- Null until what it hints at was looked at; only then it is acknowledged.
     processed_at timestamptz
 );
+-- Serves: what is so old that it is forgotten.
+create index webhooks_received_at on webhooks (received_at);
 
 -- What the embedded test gateway remembers.
 create table test_gateway_pages (

@@ -152,6 +152,18 @@ pub enum PaymentStanding {
     Voided,
 }
 
+impl PaymentStanding {
+    /// Whether anything was ever asked of a bank for it.
+    #[must_use]
+    pub const fn was_confirmed(&self) -> bool {
+        match self {
+            Self::Open { declined } => declined.is_some(),
+            Self::ActionRequired | Self::Processing | Self::Authorised | Self::Captured => true,
+            Self::Voided => false,
+        }
+    }
+}
+
 /// A refund at the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayRefund {
@@ -196,6 +208,9 @@ pub enum GatewayError {
         /// In short; without anything that was sent or answered.
         reason: &'static str,
     },
+    /// The same call was made before and has not come to its end.
+    #[error("the same call is under way at the gateway")]
+    UnderWay,
     /// The gateway fails too often to be asked now. Nothing was sent.
     #[error("the gateway is given a rest")]
     Resting,
@@ -206,7 +221,7 @@ impl GatewayError {
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {
-            Self::Unavailable { .. } | Self::Resting => true,
+            Self::Unavailable { .. } | Self::UnderWay | Self::Resting => true,
             Self::Declined { .. } | Self::Refused { .. } => false,
         }
     }
@@ -242,6 +257,12 @@ impl IdempotencyKey {
             Step::Void => format!("boxoffice-{id}-void"),
             Step::Refund(resumed) => format!("boxoffice-{id}-refund-{resumed}"),
         })
+    }
+
+    /// The key of another try of the same: for a gateway that goes on to answer how the first one failed.
+    #[must_use]
+    pub fn again(&self, attempt: i64) -> Self {
+        Self(format!("{}-again-{attempt}", self.0))
     }
 
     /// The key itself.

@@ -1,23 +1,34 @@
 //! A gateway that is asked with patience, but not for ever: timeouts, retries, a circuit breaker.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::{Gateway, GatewayError, GatewayPayment, GatewayRefund, NewPayment, NewRefund, PaymentMethod};
 
 /// How long one try may take.
 const TRY_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long one may take that waits for the buyer's bank.
+const BANK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Tries after the first one.
 const RETRIES: usize = 2;
+/// How long all of them may take. A request makes one that waits for a bank, after one that does not, and is not to be
+/// taken for dead before.
+const CALL_TIMEOUT: Duration = Duration::from_secs(70);
 /// The pause before the first of them, half of it random; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// The pause before a call is made again that is still under way at the gateway.
+const PAUSE_UNDER_WAY: Duration = Duration::from_millis(1_500);
 /// So many calls that failed one after the other, with all their retries, open the circuit.
 const FAILURES_TO_OPEN: u32 = 5;
 /// So long nothing is sent then; after it, one call at a time finds out.
@@ -47,20 +58,33 @@ impl<G: Gateway> Guarded<G> {
     where
         F: Future<Output = Result<T, GatewayError>>,
     {
+        self.call_for(TRY_TIMEOUT, call).await
+    }
+
+    async fn call_for<T, F>(&self, patience: Duration, call: impl Fn() -> F) -> Result<T, GatewayError>
+    where
+        F: Future<Output = Result<T, GatewayError>>,
+    {
+        const LATE: GatewayError = GatewayError::Unavailable { reason: "no answer in time" };
         if !self.may_call() {
             return Err(GatewayError::Resting);
         }
-        let in_time = || async {
-            let answer = tokio::time::timeout(TRY_TIMEOUT, call()).await;
-            answer.unwrap_or(Err(GatewayError::Unavailable { reason: "no answer in time" }))
-        };
+        let in_time = || async { timeout(patience, call()).await.unwrap_or(Err(LATE)) };
         let backoff = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(FIRST_PAUSE)
             .with_max_delay(MAX_PAUSE)
             .with_max_times(RETRIES);
-        let result = in_time.retry(backoff).when(GatewayError::is_passing).await;
-        self.note(result.as_ref().is_err_and(GatewayError::is_passing));
+        let tries = in_time.retry(backoff).when(GatewayError::is_passing).adjust(|error, pause| match error {
+            GatewayError::UnderWay => pause.map(|_| PAUSE_UNDER_WAY),
+            GatewayError::Declined { .. }
+            | GatewayError::Refused { .. }
+            | GatewayError::Unavailable { .. }
+            | GatewayError::Resting => pause,
+        });
+        let result = timeout(CALL_TIMEOUT, tries).await.unwrap_or(Err(LATE));
+        // A call that is under way was answered: there is nothing wrong with the gateway.
+        self.note(result.as_ref().is_err_and(|error| error.is_passing() && *error != GatewayError::UnderWay));
         result
     }
 
@@ -108,7 +132,7 @@ impl<G: Gateway> Gateway for Guarded<G> {
         reference: &str,
         method: &PaymentMethod,
     ) -> Result<GatewayPayment, GatewayError> {
-        self.call(|| self.gateway.authorise(payment_id, reference, method)).await
+        self.call_for(BANK_TIMEOUT, || self.gateway.authorise(payment_id, reference, method)).await
     }
 
     async fn payment(&self, reference: &str) -> Result<GatewayPayment, GatewayError> {

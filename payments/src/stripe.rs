@@ -3,11 +3,15 @@
 //! A payment is opened without a payment method and confirmed with one in a second call: the first can be repeated days
 //! later by who knows no payment method, and cancelling what it made keeps a late confirmation from having an effect.
 //!
+//! Stripe remembers how a call ended under its key for a day, even if that was an error of its own, and says so:
+//! `keys` has what is asked next then.
+//!
 //! Forms, states and codes: <https://docs.stripe.com/api/payment_intents>, <https://docs.stripe.com/api/refunds>,
-//! <https://docs.stripe.com/api/errors>.
+//! <https://docs.stripe.com/api/errors>; keys: <https://docs.stripe.com/api/idempotent_requests>.
 
 mod answers;
 mod forms;
+mod keys;
 
 use std::{fmt, time::Duration};
 
@@ -28,15 +32,18 @@ const API_VERSION: &str = "2024-06-20";
 const API: &str = "https://api.stripe.com";
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a request may take; whoever is more impatient says so.
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a request may take; whoever is more impatient says so. Longer than a bank may take.
+const TIMEOUT: Duration = Duration::from_secs(35);
 /// Largest answer that is read.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 /// Most refunds of a payment that are looked through; there are one or two.
 const MAX_REFUNDS: &str = "100";
 
+/// What an answer carries that Stripe gave before, to the same key.
+const REPLAYED: &str = "idempotent-replayed";
+
 /// A form without fields: Stripe wants one where it wants a call to change something.
-const NOTHING: [(&str, &str); 0] = [];
+const NOTHING: [(&str, String); 0] = [];
 
 /// Stripe, with a key.
 pub struct Stripe {
@@ -48,6 +55,18 @@ pub struct Stripe {
 impl fmt::Debug for Stripe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stripe").field("base", &self.base.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// Why a call led to nothing, and whether that is only how it ended when it was made before.
+struct Failure {
+    error: GatewayError,
+    is_replayed: bool,
+}
+
+impl From<GatewayError> for Failure {
+    fn from(error: GatewayError) -> Self {
+        Self { error, is_replayed: false }
     }
 }
 
@@ -78,8 +97,14 @@ impl Stripe {
         Ok(Self { http, base, key })
     }
 
-    fn post(&self, path: &[&str], key: &IdempotencyKey) -> RequestBuilder {
-        self.http.post(self.url(path)).header("Idempotency-Key", key.as_str())
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        key: &IdempotencyKey,
+        form: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        let request = self.http.post(self.url(path)).header("Idempotency-Key", key.as_str());
+        self.try_to_send(request.form(form)).await
     }
 
     /// Each part of the path stands for itself, whatever is in it.
@@ -92,22 +117,45 @@ impl Stripe {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, GatewayError> {
+        self.try_to_send(request).await.map_err(|failure| failure.error)
+    }
+
+    async fn try_to_send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
         let request = request.bearer_auth(self.key.expose_secret()).header("Stripe-Version", API_VERSION);
         // reqwest's errors quote the URL, and nothing is to be learned from more than this.
         let mut response =
             request.send().await.map_err(|_| unavailable("no connection, or no answer in time"))?;
         let status = response.status().as_u16();
+        let is_replayed = response.headers().get(REPLAYED).is_some_and(|replayed| replayed == "true");
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|_| unavailable("the answer broke off"))? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(unavailable("the answer is too large"));
+                return Err(unavailable("the answer is too large").into());
             }
             body.extend_from_slice(&chunk);
         }
         if (200..300).contains(&status) {
-            return serde_json::from_slice(&body).map_err(|_| unavailable("the answer cannot be understood"));
+            let answer = serde_json::from_slice(&body);
+            return answer.map_err(|_| unavailable("the answer cannot be understood").into());
         }
-        Err(ApiError::parse(&body).meaning(status))
+        Err(Failure { error: ApiError::parse(&body).meaning(status), is_replayed })
+    }
+}
+
+impl Stripe {
+    /// Captures or cancels: whoever does it a second time is told that it is done, so it does no harm under any key.
+    async fn move_on(
+        &self,
+        reference: &str,
+        step: &str,
+        key: &IdempotencyKey,
+    ) -> Result<GatewayPayment, GatewayError> {
+        let path = ["payment_intents", reference, step];
+        let moved = match self.post::<Intent>(&path, key, &NOTHING).await {
+            Err(failure) if failure.is_replayed => self.post(&path, &keys::of_this_minute(key), &NOTHING).await,
+            moved => moved,
+        };
+        moved.map_err(|failure| failure.error)?.payment()
     }
 }
 
@@ -118,11 +166,18 @@ const fn unavailable(reason: &'static str) -> GatewayError {
 #[async_trait]
 impl Gateway for Stripe {
     async fn open(&self, payment: &NewPayment) -> Result<GatewayPayment, GatewayError> {
-        let key = IdempotencyKey::of(payment.payment_id, Step::Open);
         let form = forms::intent(payment)?;
-        let opened: Intent = self.send(self.post(&["payment_intents"], &key).form(&form)).await?;
-        // A repeated call answers what was true at the first one.
-        self.payment(&opened.id).await
+        let first = IdempotencyKey::of(payment.payment_id, Step::Open);
+        for key in keys::in_turn(&first) {
+            match self.post::<Intent>(&["payment_intents"], &key, &form).await {
+                // A repeated call answers what was true at the first one.
+                Ok(opened) => return self.payment(&opened.id).await,
+                Err(failure) if failure.is_replayed && failure.error.is_passing() => {}
+                Err(failure) => return Err(failure.error),
+            }
+        }
+        // Nobody can open it, so nobody can confirm it.
+        Err(GatewayError::Refused { reason: "api_error".to_owned() })
     }
 
     async fn authorise(
@@ -132,9 +187,10 @@ impl Gateway for Stripe {
         method: &PaymentMethod,
     ) -> Result<GatewayPayment, GatewayError> {
         let key = IdempotencyKey::of(payment_id, Step::Authorise);
-        let request = self.post(&["payment_intents", reference, "confirm"], &key);
-        let confirmed: Intent = self.send(request.form(&[("payment_method", method.as_str())])).await?;
-        let payment = confirmed.payment()?;
+        let (path, form) =
+            (["payment_intents", reference, "confirm"], [("payment_method", method.as_str().to_owned())]);
+        let confirmed = self.post::<Intent>(&path, &key, &form).await;
+        let payment = confirmed.map_err(|failure| failure.error)?.payment()?;
         // Some things that play Stripe say with 200 what Stripe says with 402.
         if let PaymentStanding::Open { declined: Some(reason) } = payment.standing {
             return Err(GatewayError::Declined { reason });
@@ -151,29 +207,43 @@ impl Gateway for Stripe {
         let query = format!("metadata['payment_id']:'{payment_id}'");
         let request = self.http.get(self.url(&["payment_intents", "search"])).query(&[("query", query)]);
         let found: Intents = self.send(request).await?;
-        let Some(intent) = found.data.into_iter().find(|intent| intent.is_of(payment_id)) else {
-            return Ok(None);
-        };
-        // The search may be a minute behind.
-        self.payment(&intent.id).await.map(Some)
+        let mut best = None;
+        // Several, where opening it failed after all was done. At most one of them was confirmed.
+        for intent in found.data.into_iter().filter(|intent| intent.is_of(payment_id)) {
+            // The search may be a minute behind.
+            let payment = self.payment(&intent.id).await?;
+            if best.as_ref().is_none_or(|best: &GatewayPayment| !best.standing.was_confirmed()) {
+                best = Some(payment);
+            }
+        }
+        Ok(best)
     }
 
     async fn capture(&self, payment_id: Uuid, reference: &str) -> Result<GatewayPayment, GatewayError> {
-        let key = IdempotencyKey::of(payment_id, Step::Capture);
-        let request = self.post(&["payment_intents", reference, "capture"], &key).form(&NOTHING);
-        self.send::<Intent>(request).await?.payment()
+        self.move_on(reference, "capture", &IdempotencyKey::of(payment_id, Step::Capture)).await
     }
 
     async fn void(&self, payment_id: Uuid, reference: &str) -> Result<GatewayPayment, GatewayError> {
-        let key = IdempotencyKey::of(payment_id, Step::Void);
-        let request = self.post(&["payment_intents", reference, "cancel"], &key).form(&NOTHING);
-        self.send::<Intent>(request).await?.payment()
+        self.move_on(reference, "cancel", &IdempotencyKey::of(payment_id, Step::Void)).await
     }
 
     async fn refund(&self, refund: &NewRefund) -> Result<GatewayRefund, GatewayError> {
-        let key = IdempotencyKey::of(refund.refund_id, Step::Refund(refund.resumed));
         let form = forms::refund(refund)?;
-        self.send::<Refund>(self.post(&["refunds"], &key).form(&form)).await?.refund()
+        let first = IdempotencyKey::of(refund.refund_id, Step::Refund(refund.resumed));
+        let mut failed = unavailable("an error of the gateway");
+        for key in keys::in_turn(&first) {
+            match self.post::<Refund>(&["refunds"], &key, &form).await {
+                Ok(made) => return made.refund(),
+                Err(failure) if failure.is_replayed && failure.error.is_passing() => failed = failure.error,
+                Err(failure) => return Err(failure.error),
+            }
+            // It may have been made before that error came about.
+            let found = self.find_refund(&refund.reference, refund.refund_id).await?;
+            if let Some(found) = found.filter(|found| found.resumed >= refund.resumed) {
+                return Ok(found);
+            }
+        }
+        Err(failed)
     }
 
     async fn find_refund(

@@ -50,16 +50,6 @@ pub fn verify(
     }
 }
 
-/// The header that [`verify`] believes: for what stands in for Stripe in tests.
-#[must_use]
-pub fn sign(secret: &SecretString, body: &[u8], at: DateTime<Utc>) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-    let time = at.timestamp().to_string();
-    let tag = hmac::sign(&key, &[time.as_bytes(), b".", body].concat());
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={time},v1={hex}")
-}
-
 fn bytes(hex: &str) -> Option<Vec<u8>> {
     let is_hex = hex.len().is_multiple_of(2) && hex.chars().all(|c| c.is_ascii_hexdigit());
     let byte = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();

@@ -1,13 +1,18 @@
 //! Who is believed to be Stripe.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use payments::webhook::{BadSignature, Notice, sign, verify};
-use secrecy::SecretString;
+use payments::webhook::{BadSignature, Notice, verify};
+use secrecy::{ExposeSecret, SecretString};
 
 const BODY: &[u8] = br#"{"id":"evt_1","type":"payment_intent.succeeded","data":{"object":{"metadata":{}}}}"#;
 
 fn secret() -> SecretString {
     "whsec_test".to_owned().into()
+}
+
+/// As Stripe signs.
+fn sign(secret: &SecretString, body: &[u8], at: DateTime<Utc>) -> String {
+    testkit::stripe::sign(secret.expose_secret(), body, at.timestamp())
 }
 
 fn now() -> DateTime<Utc> {

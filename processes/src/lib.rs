@@ -5,6 +5,7 @@
 //! - `sale_starts`: makes it visible that sales have started, for who waits for it. Nobody needs it to buy.
 //! - `payments`: settles what requests have left open: payments that are not decided, refunds that are not made.
 //! - `cascades`: ends every booking of a cancelled event, however many there are.
+//! - `metrics`: how much of it is stuck.
 //! - [`parked`]: events that could not be understood, to look at and to try again.
 //!
 //! What is to be done is kept in tables until it is done, so a process that dies half-way goes on where it was; every
@@ -15,6 +16,7 @@
 mod cascades;
 mod expiry;
 mod follow;
+mod metrics;
 pub mod parked;
 mod payments;
 mod sale_starts;
@@ -22,6 +24,7 @@ mod sale_starts;
 use std::{collections::BTreeSet, error::Error, sync::Arc, time::Duration};
 
 use ::payments::Gateway;
+use chrono::TimeDelta;
 use command_api::{OrderError, Payments, PaymentsError, ShowWriters};
 use event_store::{CommandContext, EventStore, Metadata};
 use feed::SourceError;
@@ -41,6 +44,7 @@ pub struct Processes {
     writers: ShowWriters,
     payments: Payments,
     brokers: Option<String>,
+    give_up_after: TimeDelta,
     failing: Arc<watch::Sender<BTreeSet<&'static str>>>,
 }
 
@@ -63,7 +67,8 @@ impl Processes {
     pub fn new(store: EventStore, brokers: Option<String>) -> Self {
         let writers = ShowWriters::new(store.clone());
         let payments = Payments::testing(store.clone(), writers.clone());
-        Self { store, writers, payments, brokers, failing: Arc::new(watch::Sender::new(BTreeSet::new())) }
+        let failing = Arc::new(watch::Sender::new(BTreeSet::new()));
+        Self { store, writers, payments, brokers, give_up_after: payments::REFUND_GIVEN_UP_AFTER, failing }
     }
 
     /// The same, where bookings are paid through a gateway; without one they are through the embedded test gateway.
@@ -71,6 +76,12 @@ impl Processes {
     pub fn paid_through(self, gateway: Arc<dyn Gateway>) -> Self {
         let payments = Payments::new(self.store.clone(), self.writers.clone(), gateway);
         Self { payments, ..self }
+    }
+
+    /// The same with less patience, for tests: a refund that the gateway has not made for so long needs a hand.
+    #[must_use]
+    pub fn giving_up_refunds_after(self, give_up_after: TimeDelta) -> Self {
+        Self { give_up_after, ..self }
     }
 
     /// Which jobs fail, for health checks; none when all is well.
@@ -82,7 +93,7 @@ impl Processes {
     /// Runs until it is told to stop; whatever fails is tried again.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
-        let writers = self.writers.clone();
+        let (writers, measure) = (self.writers.clone(), self.clone());
         let (follow, expiry, sales, payments, cascades) =
             (self.clone(), self.clone(), self.clone(), self.clone(), self);
         let (one, two, three, four, five) =
@@ -102,7 +113,9 @@ impl Processes {
         tasks.spawn(async move {
             cascades.keep("cascading", five, async |p, stop| cut_off(stop, p.cascade()).await).await;
         });
+        let measuring = tokio::spawn(async move { measure.measure().await });
         tasks.join_all().await;
+        measuring.abort();
         writers.rest().await;
     }
 

@@ -1,16 +1,19 @@
-//! Settles what requests have left open: payments that are not decided, refunds that are not made.
+//! Settles what requests have left open: payments that are not decided, refunds that are not made; and looks again, days
+//! later, whether those that were made have not come back.
 //!
 //! One row a booking says that something is due; what it is, the booking's stream says. A booking is taken for a while, so
 //! that several processes do not drive the same; whoever dies lets go of it by the time alone.
 
 use std::{error::Error, time::Duration};
 
+use ::payments::GatewayError;
 use chrono::{DateTime, TimeDelta, Utc};
-use command_api::{PaymentsError, Progress};
+use command_api::{KEEP_BELOW, PaymentsError, Progress, REFUND_LOOKED_AT_AFTER};
 use domain::{BookingId, booking::BookingEvent};
 use event_store::StoredEvent;
 use futures::{StreamExt, stream};
 use sqlx::PgConnection;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -18,19 +21,28 @@ use crate::{ProcessError, Processes};
 
 /// How often to look for bookings that are due.
 const POLL: Duration = Duration::from_millis(250);
-/// Most bookings that are taken at once.
-const MAX_TAKEN: i64 = 64;
-/// Most of them that are driven at the same time: each waits for the gateway.
+/// Most bookings that are taken, and driven, at the same time: each waits for the gateway.
 const MAX_AT_ONCE: usize = 16;
+/// Driving one further takes so long at the most; then it is driven from there later.
+const DRIVEN_FOR: Duration = Duration::from_secs(80);
 /// A booking that was taken belongs to its process for so long; longer than driving it takes.
 const TAKEN_FOR: TimeDelta = TimeDelta::seconds(90);
+const _: () = assert!(
+    (DRIVEN_FOR.as_secs() as i64) < TAKEN_FOR.num_seconds(),
+    "two processes could drive the same booking"
+);
 /// The request that began a payment has so long to end it itself.
 const REQUEST_LASTS: TimeDelta = TimeDelta::seconds(20);
 /// The first pause after a failure; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const MAX_PAUSE: Duration = Duration::from_secs(600);
-/// A refund that failed so often in a row, for half an hour, needs a hand.
-const MAX_REFUND_TRIES: i32 = 12;
+const MAX_PAUSE: Duration = Duration::from_secs(120);
+// A hold is kept while its payment is being decided, even if who drove it died.
+const _: () = assert!(
+    MAX_PAUSE.as_secs() as i64 + TAKEN_FOR.num_seconds() < KEEP_BELOW.num_seconds(),
+    "a hold could lapse before anybody comes back to its payment"
+);
+/// A refund that the gateway has not made for so long needs a hand. Longer than gateways are down.
+pub(crate) const REFUND_GIVEN_UP_AFTER: TimeDelta = TimeDelta::hours(12);
 
 /// A booking that is due.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +75,7 @@ impl Processes {
              where due.booking_id = next.booking_id
              returning due.booking_id, due.tries, due.sequence",
         )
-        .bind(MAX_TAKEN)
+        .bind(MAX_AT_ONCE as i64)
         .bind(TAKEN_FOR.as_seconds_f64())
         .fetch_all(self.store.pool())
         .await?;
@@ -72,20 +84,32 @@ impl Processes {
     }
 
     async fn settle_one(&self, booking: DueBooking) -> Result<(), ProcessError> {
-        match self.payments.drive(booking.id).await {
-            Ok(Progress::Settled) => self.forget(booking).await?,
-            Ok(Progress::Waits(until)) => self.put_off(booking, until, 0).await?,
-            Err(PaymentsError::NotPlaced) => self.forget(booking).await?,
-            Err(error) => {
+        // Whoever is cut off in the midst of a step has done no more harm than by dying there.
+        match timeout(DRIVEN_FOR, self.drive(booking.id)).await {
+            Ok(Ok(Progress::Settled) | Err(PaymentsError::NotPlaced)) => self.forget(booking).await?,
+            Ok(Ok(Progress::Waits(until))) => self.put_off(booking, until, 0).await?,
+            Err(elapsed) => {
+                log_failure(booking, &elapsed);
+                let until = self.store.now().await? + pause(booking.tries);
+                self.put_off(booking, until, booking.tries + 1).await?;
+            }
+            Ok(Err(error)) => {
                 log_failure(booking, &error);
-                if booking.tries >= MAX_REFUND_TRIES {
-                    self.payments.give_up_refund(booking.id).await?;
+                if is_the_gateways(&error) {
+                    self.payments.give_up_refund(booking.id, self.give_up_after).await?;
                 }
                 let until = self.store.now().await? + pause(booking.tries);
                 self.put_off(booking, until, booking.tries + 1).await?;
             }
         }
         Ok(())
+    }
+
+    async fn drive(&self, booking_id: BookingId) -> Result<Progress, PaymentsError> {
+        match self.payments.drive(booking_id).await? {
+            Progress::Settled => self.payments.look_back(booking_id).await,
+            waits @ Progress::Waits(_) => Ok(waits),
+        }
     }
 
     /// Unless something newer was noted meanwhile.
@@ -118,6 +142,21 @@ impl Processes {
     }
 }
 
+/// Whether the gateway was asked and failed: what fails here, and a rest that others have brought about, say nothing about
+/// what it would have answered.
+fn is_the_gateways(error: &PaymentsError) -> bool {
+    match error {
+        PaymentsError::Gateway(GatewayError::Resting) => false,
+        PaymentsError::Gateway(_) => true,
+        PaymentsError::NotPlaced
+        | PaymentsError::Order(_)
+        | PaymentsError::BadReference
+        | PaymentsError::NoProgress
+        | PaymentsError::Read(_)
+        | PaymentsError::Database(_) => false,
+    }
+}
+
 fn log_failure(booking: DueBooking, error: &(dyn Error + 'static)) {
     tracing::warn!(error, booking = %booking.id, tries = booking.tries, "a payment has to wait");
 }
@@ -142,13 +181,15 @@ pub(crate) async fn note_in_tx(
         BookingEvent::RefundRequested { at, .. } | BookingEvent::RefundResumed { at, .. } => {
             note_due_in_tx(tx, event, *at).await
         }
+        BookingEvent::RefundMade { at, .. } => {
+            note_due_in_tx(tx, event, *at + REFUND_LOOKED_AT_AFTER[0]).await
+        }
         // What is set aside, or about to be, is looked for at once: it goes back.
         BookingEvent::BookingCancelled { at, .. } => hurry_in_tx(tx, event, *at).await,
         BookingEvent::PaymentDeclined { .. }
         | BookingEvent::PaymentCaptured { .. }
         | BookingEvent::PaymentCaptureFailed { .. }
         | BookingEvent::PaymentVoided { .. }
-        | BookingEvent::RefundMade { .. }
         | BookingEvent::RefundFailed { .. } => settled_in_tx(tx, event).await,
         BookingEvent::BookingHeld { .. }
         | BookingEvent::BookingExtended { .. }

@@ -7,14 +7,14 @@
 //!
 //! Where it differs from Stripe's documentation:
 //! - Only what Boxoffice calls is there; of objects only the fields that it reads, and `amount`, `amount_received`.
-//! - Any key is accepted. Keys of calls never lapse, and a call that failed with 500 is not remembered under its key:
-//!   Stripe remembers it once it has begun to execute it. A call that comes while the same is under way waits for it
-//!   instead of being told 409.
+//! - Any key is accepted. Keys of calls never lapse. A call that fails with 500 has not begun, and is not remembered under
+//!   its key, or has begun (`broken`), and is remembered, as Stripe does. A call that comes while the same is under way
+//!   is told 409 only where that one hangs.
 //! - A search finds a payment at once; Stripe may need a minute.
 //! - There are no charges, fees or balances; a refund succeeds or fails at once.
 //! - A webhook that was not acknowledged with 2xx is sent again after a moment, a few times; Stripe does so for three days.
 //! - An answer that nobody gets is a connection that breaks off after everything was done: what a client sees of a
-//!   timeout, without the waiting.
+//!   timeout, without the waiting. Only a call that hangs lets its client wait.
 
 mod faults;
 mod ledger;
@@ -22,8 +22,13 @@ mod webhooks;
 
 pub use faults::Faults;
 pub use ledger::Totals;
+pub use webhooks::sign;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use axum::{
     Router,
@@ -49,6 +54,10 @@ pub struct FakeStripe {
 
 struct Shared {
     ledger: Mutex<Ledger>,
+    /// Until when the calls with these keys are under way.
+    under_way: Mutex<HashMap<String, Instant>>,
+    /// Which calls are going to break, and whether after all was done.
+    breaking: Mutex<Vec<(String, bool)>>,
     faults: Faults,
     webhooks: Webhooks,
 }
@@ -63,6 +72,8 @@ impl FakeStripe {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let shared = Arc::new(Shared {
             ledger: Mutex::default(),
+            under_way: Mutex::default(),
+            breaking: Mutex::default(),
             webhooks: Webhooks::signed_with(webhook_secret, faults),
             faults,
         });
@@ -96,6 +107,12 @@ impl FakeStripe {
         self.shared.webhooks.send(event);
     }
 
+    /// The next call of this step that is not remembered yet (`open`, `confirm`, `capture`, `cancel`, `refund`) fails with
+    /// 500, before anything was done or after; that is remembered under its key.
+    pub fn break_next(&self, step: &str, is_done: bool) {
+        self.shared.breaking().push((step.to_owned(), is_done));
+    }
+
     /// A payment's money is taken back by the bank before it was captured, as after a week.
     pub fn let_authorisations_lapse(&self) {
         self.shared.ledger().let_authorisations_lapse();
@@ -122,8 +139,25 @@ impl Shared {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn breaking(&self) -> std::sync::MutexGuard<'_, Vec<(String, bool)>> {
+        self.breaking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a call breaks, and if so whether all is done before.
+    fn breaks(&self, what: &str, fate: Fate) -> Option<bool> {
+        let mut breaking = self.breaking();
+        let is_next = |(step, _): &(String, bool)| what.split(' ').next() == Some(step);
+        if let Some(place) = breaking.iter().position(is_next) {
+            return Some(breaking.remove(place).1);
+        }
+        match fate {
+            Fate::Breaks { is_done } => Some(is_done),
+            Fate::GoesWell | Fate::Fails | Fate::AnswersNobody | Fate::Hangs => None,
+        }
+    }
+
     /// One call that changes something: perhaps it fails, perhaps nobody hears of it.
-    fn change(
+    async fn change(
         &self,
         headers: &HeaderMap,
         what: &str,
@@ -137,7 +171,18 @@ impl Shared {
         let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()) else {
             return answer(400, &ledger::error("invalid_request_error", "a_test_wants_a_key"), false);
         };
+        if self.is_under_way(key) {
+            return answer(409, &ledger::error("idempotency_error", "idempotency_key_in_use"), false);
+        }
         let fields: Vec<(String, String)> = form_urlencoded::parse(form).into_owned().collect();
+        let change = |ledger: &mut Ledger, fields: &[(String, String)]| match self.breaks(what, fate) {
+            None => change(ledger, fields),
+            Some(is_done) => Answer {
+                status: 500,
+                event: is_done.then(|| change(ledger, fields)).and_then(|done| done.event),
+                body: ledger::error("api_error", "internal_error"),
+            },
+        };
         let (done, is_replayed) = self.ledger().once(key, what, &fields, change);
         if !is_replayed {
             self.webhooks.send(done.event);
@@ -145,14 +190,36 @@ impl Shared {
         if fate == Fate::AnswersNobody {
             return broken_off();
         }
+        if fate == Fate::Hangs && !is_replayed {
+            self.hang(Some(key)).await;
+        }
         answer(done.status, &done.body, is_replayed)
     }
 
-    fn look(&self, look: impl FnOnce(&Ledger) -> Option<Value>) -> Response {
-        match self.faults.fate() {
-            Fate::Fails => answer(500, &ledger::error("api_error", "internal_error"), false),
+    async fn hang(&self, key: Option<&str>) {
+        if let Some(key) = key {
+            let until = Instant::now() + self.faults.hangs_for;
+            self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), until);
+        }
+        tokio::time::sleep(self.faults.hangs_for).await;
+    }
+
+    fn is_under_way(&self, key: &str) -> bool {
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.get(key).is_some_and(|until| Instant::now() < *until)
+    }
+
+    async fn look(&self, look: impl FnOnce(&Ledger) -> Option<Value>) -> Response {
+        let fate = self.faults.fate();
+        if fate == Fate::Hangs {
+            self.hang(None).await;
+        }
+        match fate {
+            Fate::Fails | Fate::Breaks { .. } => {
+                answer(500, &ledger::error("api_error", "internal_error"), false)
+            }
             Fate::AnswersNobody => broken_off(),
-            Fate::GoesWell => match look(&self.ledger()) {
+            Fate::GoesWell | Fate::Hangs => match look(&self.ledger()) {
                 Some(body) => answer(200, &body, false),
                 None => answer(404, &ledger::error("invalid_request_error", "resource_missing"), false),
             },
@@ -176,7 +243,7 @@ fn broken_off() -> Response {
 }
 
 async fn open(State(stripe): State<Arc<Shared>>, headers: HeaderMap, form: Bytes) -> Response {
-    stripe.change(&headers, "open", &form, Ledger::open)
+    stripe.change(&headers, "open", &form, Ledger::open).await
 }
 
 async fn step(
@@ -186,30 +253,31 @@ async fn step(
     form: Bytes,
 ) -> Response {
     let what = format!("{step} {id}");
-    stripe.change(&headers, &what, &form, |ledger, fields| match step.as_str() {
+    let change = |ledger: &mut Ledger, fields: &[(String, String)]| match step.as_str() {
         "confirm" => ledger.confirm(&id, fields),
         "capture" => ledger.capture(&id),
         "cancel" => ledger.cancel(&id),
         _ => Answer::refusal(404, "resource_missing"),
-    })
+    };
+    stripe.change(&headers, &what, &form, change).await
 }
 
 async fn look(State(stripe): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
-    stripe.look(|ledger| ledger.intent(&id))
+    stripe.look(|ledger| ledger.intent(&id)).await
 }
 
 async fn search(State(stripe): State<Arc<Shared>>, uri: Uri) -> Response {
     let query = query_field(&uri, "query").unwrap_or_default();
-    stripe.look(|ledger| Some(ledger.search(&query)))
+    stripe.look(|ledger| Some(ledger.search(&query))).await
 }
 
 async fn refund(State(stripe): State<Arc<Shared>>, headers: HeaderMap, form: Bytes) -> Response {
-    stripe.change(&headers, "refund", &form, Ledger::refund)
+    stripe.change(&headers, "refund", &form, Ledger::refund).await
 }
 
 async fn refunds(State(stripe): State<Arc<Shared>>, uri: Uri) -> Response {
     let intent = query_field(&uri, "payment_intent").unwrap_or_default();
-    stripe.look(|ledger| Some(ledger.refunds_of(&intent)))
+    stripe.look(|ledger| Some(ledger.refunds_of(&intent))).await
 }
 
 fn query_field(uri: &Uri, name: &str) -> Option<String> {

@@ -3,6 +3,9 @@
 //! It comes late, twice and out of order, so it is taken for a hint only: the booking is driven on, as it is at the
 //! gateway now. It is acknowledged when that has worked; until then Stripe says it again, for three days.
 
+#[cfg(test)]
+mod tests;
+
 use ::payments::webhook::{Notice, verify};
 use axum::{
     extract::State,
@@ -10,10 +13,16 @@ use axum::{
 };
 use domain::BookingId;
 use platform::{Problem, http::RawBody};
+use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::{CommandApi, payments::PaymentsError, refusals};
 
 const SIGNATURE: &str = "stripe-signature";
+/// What Stripe said is kept for so long: much longer than it says the same again.
+const KEPT_DAYS: i32 = 30;
+/// Most notices that one sweep deletes.
+const SWEEP_LIMIT: i64 = 10_000;
 
 /// Hears from Stripe
 ///
@@ -43,16 +52,16 @@ pub(crate) async fn receive_stripe_webhook(
     verify(secret, signature, &body.bytes, now).map_err(|_| refusals::payments::bad_signature())?;
     let notice = Notice::parse(&body.bytes)
         .ok_or_else(|| Problem::not_understood("The body is not an event of Stripe's."))?;
-    if !is_new(&api, &notice).await.map_err(|error| refusals::database(&error))? {
+    // Somebody else's payment of the same account.
+    let Some(booking_id) = notice.booking_id else { return Ok(StatusCode::NO_CONTENT) };
+    if !is_new(&api, &notice, booking_id).await.map_err(|error| refusals::database(&error))? {
         return Ok(StatusCode::NO_CONTENT);
     }
-    if let Some(booking_id) = notice.booking_id.map(BookingId::new) {
-        let about_refund = notice.kind.contains("refund");
-        match api.payments.hear(booking_id, about_refund).await {
-            // One of ours, but of another database: nothing will ever come of it.
-            Ok(()) | Err(PaymentsError::NotPlaced) => {}
-            Err(error) => return Err(refusals::payments::failed(error)),
-        }
+    let about_refund = notice.kind.contains("refund");
+    match api.payments.hear(BookingId::new(booking_id), about_refund).await {
+        // One of ours, but of another database: nothing will ever come of it.
+        Ok(()) | Err(PaymentsError::NotPlaced) => {}
+        Err(error) => return Err(refusals::payments::failed(error)),
     }
     sqlx::query("update webhooks set processed_at = clock_timestamp() where id = $1")
         .bind(&notice.id)
@@ -63,14 +72,14 @@ pub(crate) async fn receive_stripe_webhook(
 }
 
 /// Whether nothing has been done about it yet; it is kept from now on.
-async fn is_new(api: &CommandApi, notice: &Notice) -> Result<bool, sqlx::Error> {
+async fn is_new(api: &CommandApi, notice: &Notice, booking_id: Uuid) -> Result<bool, sqlx::Error> {
     sqlx::query(
         "insert into webhooks (id, kind, booking_id, said, body_sha256) values ($1, $2, $3, $4, $5)
          on conflict do nothing",
     )
     .bind(&notice.id)
     .bind(&notice.kind)
-    .bind(notice.booking_id)
+    .bind(booking_id)
     .bind(&notice.said)
     .bind(notice.body_sha256.as_slice())
     .execute(api.store.pool())
@@ -79,4 +88,19 @@ async fn is_new(api: &CommandApi, notice: &Notice) -> Result<bool, sqlx::Error> 
         .bind(&notice.id)
         .fetch_one(api.store.pool())
         .await
+}
+
+/// Forgets what Stripe said long ago.
+pub(crate) async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "delete from webhooks where id in (
+             select id from webhooks where received_at <= clock_timestamp() - make_interval(days => $1)
+             order by received_at limit $2 for update skip locked
+         )",
+    )
+    .bind(KEPT_DAYS)
+    .bind(SWEEP_LIMIT)
+    .execute(pool)
+    .await?;
+    Ok(())
 }

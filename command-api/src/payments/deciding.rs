@@ -15,8 +15,9 @@ use super::{
 };
 use crate::show_orders::{OrderError, ShowOrder};
 
-/// A hold with less time left than this is kept longer, while it is being found out what became of its payment.
-const KEEP_BELOW: TimeDelta = TimeDelta::seconds(150);
+/// A hold with less time left than this is kept longer, while it is being found out what became of its payment. Whoever
+/// drives a payment has to come back before so long.
+pub const KEEP_BELOW: TimeDelta = TimeDelta::seconds(240);
 
 impl Payments {
     /// Looks the attempt up, and does what follows.
@@ -50,7 +51,12 @@ impl Payments {
             None if now - payment.started_at > KEY_LIFETIME => {
                 self.gateway.find_payment(payment.id.uuid()).await?
             }
-            None => Some(self.gateway.open(&new_payment(booking, payment)).await?),
+            None => match self.gateway.open(&new_payment(booking, payment)).await {
+                Ok(opened) => Some(opened),
+                // Never will be: so nobody can confirm it.
+                Err(GatewayError::Declined { .. } | GatewayError::Refused { .. }) => None,
+                Err(error) => return Err(error.into()),
+            },
         })
     }
 
@@ -126,9 +132,7 @@ impl Payments {
     ) -> Result<Then, PaymentsError> {
         match self.gateway.void(payment.id.uuid(), &found.reference).await {
             Ok(_) => self.decline(booking, payment, reason).await,
-            // Something came of it at the last moment: the next step sees what.
-            Err(GatewayError::Refused { .. }) => Ok(Then::GoOn),
-            Err(error) => Err(error.into()),
+            Err(error) => self.if_moved(&found, error).await,
         }
     }
 

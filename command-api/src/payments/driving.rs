@@ -1,20 +1,22 @@
 //! Driving a booking's money: what is due is done, one step after the other.
 
-use ::payments::{GatewayError, GatewayPayment, GatewayRefund, NewRefund, PaymentStanding, RefundStanding};
+use ::payments::{GatewayError, GatewayPayment, PaymentStanding};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId,
-    booking::{Booking, Due, Payment, PaymentStep, PlacedBooking, Refund, RefundState},
+    booking::{Booking, Due, Payment, PaymentStep, PlacedBooking},
 };
 use event_store::{CommandContext, Metadata, ReadError};
 
-use super::{KEY_LIFETIME, LOOK_AGAIN, Payments, about, code, currency};
+use super::{KEY_LIFETIME, LOOK_AGAIN, Payments, code};
 use crate::show_orders::{Done, OrderError, ShowOrder, Subject};
 
 /// Most steps without a pause; more would mean that somebody else drives the same booking the other way.
 const MAX_STEPS: usize = 12;
 /// The pause after them.
 const PAUSE: TimeDelta = TimeDelta::seconds(1);
+/// Most of them without an event, each because somebody else was faster.
+const MAX_IDLE_STEPS: usize = 3;
 
 /// How far the money of a booking is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,9 @@ pub enum PaymentsError {
     /// The gateway calls the payment something that no event can hold.
     #[error("the payment gateway's name of a payment cannot be kept")]
     BadReference,
+    /// What the booking wants and what the gateway says do not come together.
+    #[error("the payment gets no further")]
+    NoProgress,
     /// The stream cannot be read.
     #[error("the booking cannot be read")]
     Read(#[from] ReadError),
@@ -63,8 +68,14 @@ impl Payments {
     /// See [`PaymentsError`]; what was done until then is done.
     pub async fn drive(&self, booking_id: BookingId) -> Result<Progress, PaymentsError> {
         let mut now = self.store.now().await?;
+        let (mut seen, mut idle) = (0, 0);
         for _ in 0..MAX_STEPS {
-            let booking = self.placed(booking_id).await?.0;
+            let (booking, version) = self.placed(booking_id).await?;
+            idle = if version == seen { idle + 1 } else { 0 };
+            seen = version;
+            if idle >= MAX_IDLE_STEPS && booking.due().is_some() {
+                return Err(PaymentsError::NoProgress);
+            }
             let then = match booking.due() {
                 None => return Ok(Progress::Settled),
                 Some(Due::Decide(payment)) => self.decide(&booking, payment, now).await?,
@@ -88,34 +99,6 @@ impl Payments {
         self.drive(booking_id).await?;
         if about_refund {
             self.look_at_made_refunds(booking_id).await?;
-        }
-        Ok(())
-    }
-
-    /// Even a refund that was made may come back: the buyer's card is gone.
-    async fn look_at_made_refunds(&self, booking_id: BookingId) -> Result<(), PaymentsError> {
-        let booking = self.placed(booking_id).await?.0;
-        for refund in booking.refunds.iter().filter(|refund| refund.state == RefundState::Made) {
-            let payment = booking.payment(refund.payment_id).and_then(|payment| payment.reference.as_ref());
-            let Some(reference) = payment else { continue };
-            let found = self.gateway.find_refund(reference.as_str(), refund.id.uuid()).await?;
-            if let Some(RefundStanding::Failed { reason }) = found.map(|found| found.standing) {
-                let reason = code(&reason);
-                self.order(&booking, PaymentStep::FailRefund { refund_id: refund.id, reason }).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Stops trying to make a refund until an administrator says so. Whatever else is due stays due.
-    ///
-    /// # Errors
-    /// See [`PaymentsError`].
-    pub async fn give_up_refund(&self, booking_id: BookingId) -> Result<(), PaymentsError> {
-        let booking = self.placed(booking_id).await?.0;
-        if let Some(Due::Refund(refund)) = booking.due() {
-            let reason = code("gateway-unavailable");
-            self.order(&booking, PaymentStep::FailRefund { refund_id: refund.id, reason }).await?;
         }
         Ok(())
     }
@@ -159,7 +142,13 @@ impl Payments {
         };
         match captured {
             Ok(found) => self.after_capture(booking, payment, &found, "authorisation-lapsed", now).await,
-            Err(error) if error.is_passing() => Err(error.into()),
+            // Whatever it answered, it may have done it.
+            Err(error) if error.is_passing() => match self.gateway.payment(reference).await {
+                Ok(found) if found.standing != PaymentStanding::Authorised => {
+                    self.after_capture(booking, payment, &found, "authorisation-lapsed", now).await
+                }
+                Ok(_) | Err(_) => Err(error.into()),
+            },
             // It says no: to this, or to what was done before.
             Err(GatewayError::Declined { reason } | GatewayError::Refused { reason }) => {
                 let mut found = self.gateway.payment(reference).await?;
@@ -213,53 +202,21 @@ impl Payments {
         if found.standing != PaymentStanding::Voided {
             match self.gateway.void(payment_id.uuid(), &found.reference).await {
                 Ok(_) => {}
-                // Somebody was faster: the next step sees what they did.
-                Err(GatewayError::Refused { .. }) => return Ok(Then::GoOn),
-                Err(error) => return Err(error.into()),
+                Err(error) => return self.if_moved(&found, error).await,
             }
         }
         Ok(self.order(booking, PaymentStep::Void { payment_id, reason: code(reason) }).await?)
     }
 
-    async fn refund(
+    /// Voiding failed, perhaps because somebody was faster, perhaps after it was done: then the next step sees what is.
+    pub(super) async fn if_moved(
         &self,
-        booking: &PlacedBooking,
-        refund: &Refund,
-        now: DateTime<Utc>,
+        before: &GatewayPayment,
+        error: GatewayError,
     ) -> Result<Then, PaymentsError> {
-        let payment = booking.payment(refund.payment_id);
-        let reference = payment.and_then(|payment| payment.reference.as_ref());
-        let reference = reference.ok_or(PaymentsError::BadReference)?.as_str();
-        let refund_id = refund.id;
-        // An earlier try may have come through, whatever it looked like from here.
-        let found = self.gateway.find_refund(reference, refund_id.uuid()).await?;
-        let has_failed = |found: &GatewayRefund| matches!(found.standing, RefundStanding::Failed { .. });
-        let made = match found.filter(|found| !has_failed(found) || found.resumed >= refund.resumed) {
-            Some(found) => Ok(found),
-            None => {
-                let new = NewRefund {
-                    refund_id: refund_id.uuid(),
-                    resumed: refund.resumed,
-                    reference: reference.to_owned(),
-                    about: about(booking),
-                    amount: refund.amount.amount,
-                    currency: currency(refund.amount),
-                };
-                self.gateway.refund(&new).await
-            }
-        };
-        let reason = match made {
-            Ok(GatewayRefund { standing: RefundStanding::Made, .. }) => {
-                return Ok(self.order(booking, PaymentStep::MakeRefund { refund_id }).await?);
-            }
-            Ok(GatewayRefund { standing: RefundStanding::Pending, .. }) => {
-                return Ok(Then::Wait(now + LOOK_AGAIN));
-            }
-            Ok(GatewayRefund { standing: RefundStanding::Failed { reason }, .. })
-            | Err(GatewayError::Declined { reason } | GatewayError::Refused { reason }) => reason,
-            Err(error) => return Err(error.into()),
-        };
-        tracing::warn!(booking = %booking.id, refund = %refund_id, reason, "a refund failed and needs a hand");
-        Ok(self.order(booking, PaymentStep::FailRefund { refund_id, reason: code(&reason) }).await?)
+        match self.gateway.payment(&before.reference).await {
+            Ok(found) if found.standing != before.standing => Ok(Then::GoOn),
+            Ok(_) | Err(_) => Err(error.into()),
+        }
     }
 }

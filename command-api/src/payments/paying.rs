@@ -198,7 +198,9 @@ impl Payments {
                 // The gateway has never heard of the method: nothing can come of this attempt.
                 let reason = match &error {
                     GatewayError::Declined { reason } | GatewayError::Refused { reason } => reason.as_str(),
-                    GatewayError::Unavailable { .. } | GatewayError::Resting => ReasonCode::GATEWAY_UNAVAILABLE,
+                    GatewayError::Unavailable { .. } | GatewayError::UnderWay | GatewayError::Resting => {
+                        ReasonCode::GATEWAY_UNAVAILABLE
+                    }
                 };
                 tracing::warn!(error = &error as &dyn std::error::Error, payment = %payment_id, "cannot begin to pay");
                 self.decline(booking, payment, reason).await.map_err(unknown)?;

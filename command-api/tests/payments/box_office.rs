@@ -24,6 +24,8 @@ use crate::gate::Gate;
 
 pub(crate) const PRICE: i64 = 2_500;
 
+const HOLD_SECONDS: u32 = 900;
+
 /// More steps than any interleaving takes.
 const MAX_DRIVES: usize = 20;
 
@@ -55,18 +57,22 @@ async fn store() -> EventStore {
 
 impl BoxOffice {
     pub(crate) async fn open() -> Self {
-        let store = store().await;
-        Self::in_store(store).await
+        Self::holding_for(HOLD_SECONDS).await
+    }
+
+    /// One whose holds are as long as this.
+    pub(crate) async fn holding_for(hold_seconds: u32) -> Self {
+        Self::in_store(store().await, hold_seconds).await
     }
 
     /// Another show of the same box office.
     pub(crate) async fn another(&self) -> Self {
-        Self::in_store(self.store.clone()).await
+        Self::in_store(self.store.clone(), HOLD_SECONDS).await
     }
 
-    async fn in_store(store: EventStore) -> Self {
+    async fn in_store(store: EventStore, hold_seconds: u32) -> Self {
         let show_id = ShowId::new(Uuid::now_v7());
-        let create = ShowCommand::Create(Box::new(new_show(show_id)));
+        let create = ShowCommand::Create(Box::new(new_show(show_id, hold_seconds)));
         let context = CommandContext::default();
         store.execute::<Show>(&show_id.to_string(), create, &context, &NoCompanion).await.unwrap();
         let (booking_id, attendee_id) = (BookingId::new(Uuid::now_v7()), UserId::new(Uuid::now_v7()));
@@ -101,6 +107,14 @@ impl BoxOffice {
             let payment_id = PaymentId::new(Uuid::now_v7());
             payments.pay(&booking, payment_id, method, CommandContext::default()).await
         })
+    }
+
+    /// The same through another gateway, to the end.
+    pub(crate) async fn pay_through(&self, gateway: Arc<dyn Gateway>, card: &str) -> Result<Paid, NotPaid> {
+        self.register().await;
+        let (booking, method) = (self.booking().await, PaymentMethod::parse(card).unwrap());
+        let payment_id = PaymentId::new(Uuid::now_v7());
+        self.process(gateway).pay(&booking, payment_id, method, CommandContext::default()).await
     }
 
     async fn register(&self) {
@@ -228,7 +242,7 @@ impl BoxOffice {
     }
 }
 
-fn new_show(show_id: ShowId) -> CreateShow {
+fn new_show(show_id: ShowId, hold_seconds: u32) -> CreateShow {
     let now = Utc::now();
     let start = now + TimeDelta::days(30);
     CreateShow {
@@ -241,7 +255,7 @@ fn new_show(show_id: ShowId) -> CreateShow {
             schedule: Schedule::parse(start, start + TimeDelta::hours(2), None, None).unwrap(),
             time_zone: TimeZone::UTC,
             max_tickets_per_booking: 10,
-            hold_seconds: 900,
+            hold_seconds,
         },
         ticket_types: vec![OfferedTicketType {
             id: TicketTypeId::new(Uuid::now_v7()),

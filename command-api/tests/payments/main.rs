@@ -11,5 +11,7 @@ mod captures;
 mod days_later;
 mod ends;
 mod gate;
+mod holds;
 mod interleavings;
 mod refunds;
+mod remembered;

@@ -1,5 +1,6 @@
 //! Money that goes back goes back once, wherever whoever drives it dies.
 
+use chrono::TimeDelta;
 use command_api::{Progress, ShowOrder};
 use domain::booking::{PaymentState, PaymentStep, RefundState};
 
@@ -80,7 +81,7 @@ async fn a_refund_that_was_given_up_is_made_once_when_it_is_resumed() {
     let driving = tokio::spawn(async move { payments.drive(booking_id).await });
     gate.reached().await;
     driving.abort();
-    office.process(gate).give_up_refund(booking_id).await.unwrap();
+    office.process(gate).give_up_refund(booking_id, TimeDelta::zero()).await.unwrap();
     let refund = office.booking().await.refunds[0].clone();
     assert_eq!(refund.state, RefundState::Failed);
     let step = PaymentStep::ResumeRefund { refund_id: refund.id };

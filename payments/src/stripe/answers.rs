@@ -117,8 +117,7 @@ impl ApiError {
             (402, _) | (_, Some("card_error")) => GatewayError::Declined { reason: self.error.reason() },
             // The key: whoever runs this must look, and then it can go on.
             (401 | 403, _) => unavailable("the key is not accepted"),
-            // The same call is still under way.
-            (409, _) => unavailable("the same call is under way"),
+            (409, _) => GatewayError::UnderWay,
             (429, _) => unavailable("too many calls"),
             (400..=499, _) => GatewayError::Refused { reason: self.error.reason() },
             _ => unavailable("an error of the gateway"),

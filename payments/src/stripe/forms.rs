@@ -29,10 +29,14 @@ pub(super) fn refund(refund: &NewRefund) -> Result<Form, GatewayError> {
 }
 
 /// Stripe counts minor units as ISO 4217 does, save where <https://docs.stripe.com/currencies> says otherwise: it takes
-/// two decimals for currencies that have none any more, and no third decimal that is not 0.
+/// two decimals of two currencies that have none any more, none of one that has two, and no third decimal that is not 0.
 fn amount(minor: i64, currency: &str) -> Result<String, GatewayError> {
     match currency {
         "ISK" | "UGX" => Ok((minor * 100).to_string()),
+        "MGA" if minor % 100 != 0 => {
+            Err(GatewayError::Refused { reason: "amount_second_decimal".to_owned() })
+        }
+        "MGA" => Ok((minor / 100).to_string()),
         "BHD" | "JOD" | "KWD" | "OMR" | "TND" if minor % 10 != 0 => {
             Err(GatewayError::Refused { reason: "amount_third_decimal".to_owned() })
         }
@@ -51,5 +55,33 @@ mod tests {
         assert_eq!(amount(2_500, "ISK").unwrap(), "250000");
         assert_eq!(amount(2_500, "KWD").unwrap(), "2500");
         amount(2_501, "KWD").unwrap_err();
+        assert_eq!(amount(2_500, "MGA").unwrap(), "25");
+        amount(2_501, "MGA").unwrap_err();
+    }
+
+    /// "Zero-decimal currencies" of <https://docs.stripe.com/currencies>. UGX is among them, and is a special case there.
+    const ZERO_DECIMAL: [&str; 16] = [
+        "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF",
+        "XPF",
+    ];
+
+    /// Decimals that Stripe takes of a currency, by that page.
+    fn decimals(code: &str) -> u32 {
+        match code {
+            "ISK" | "UGX" => 2,
+            "BHD" | "JOD" | "KWD" | "OMR" | "TND" => 3,
+            _ if ZERO_DECIMAL.contains(&code) => 0,
+            _ => 2,
+        }
+    }
+
+    #[test]
+    fn ten_of_each_currency_are_ten_of_it_at_stripe() {
+        for code in ZERO_DECIMAL.iter().chain(&["ISK", "EUR", "USD", "HUF", "TWD", "KWD", "TND"]) {
+            let currency = iso_currency::Currency::from_code(code).expect("a currency");
+            let minor = 10 * 10_i64.pow(u32::from(currency.exponent().expect("decimals")));
+            let expected = 10 * 10_i64.pow(decimals(code));
+            assert_eq!(amount(minor, code).unwrap(), expected.to_string(), "{code}");
+        }
     }
 }

@@ -10,8 +10,14 @@ use std::{
 pub struct Faults {
     /// Calls that fail before anything is done.
     pub failing: u64,
+    /// Calls that fail on the way, half of them after all was done; that is remembered under their key.
+    pub broken: u64,
     /// Calls that are done and answered to nobody.
     pub unanswered: u64,
+    /// Calls that are done and answered only after `hangs_for`; the same call is told meanwhile that it is under way.
+    pub hanging: u64,
+    /// How long they take.
+    pub hangs_for: Duration,
     /// Webhooks that are never sent.
     pub lost: u64,
     /// Webhooks that are sent twice.
@@ -25,7 +31,9 @@ pub struct Faults {
 pub(super) enum Fate {
     GoesWell,
     Fails,
+    Breaks { is_done: bool },
     AnswersNobody,
+    Hangs,
 }
 
 impl Faults {
@@ -35,6 +43,10 @@ impl Faults {
             Fate::Fails
         } else if drawn < self.failing + self.unanswered {
             Fate::AnswersNobody
+        } else if drawn < self.failing + self.unanswered + self.broken {
+            Fate::Breaks { is_done: random().is_multiple_of(2) }
+        } else if drawn < self.failing + self.unanswered + self.broken + self.hanging {
+            Fate::Hangs
         } else {
             Fate::GoesWell
         }

@@ -15,7 +15,7 @@ const MAX_TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(300);
 
 pub(super) struct Webhooks {
-    key: hmac::Key,
+    secret: String,
     faults: Faults,
     http: reqwest::Client,
     state: Arc<Mutex<Said>>,
@@ -29,8 +29,7 @@ struct Said {
 
 impl Webhooks {
     pub(super) fn signed_with(secret: &str, faults: Faults) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        Self { key, faults, http: reqwest::Client::new(), state: Arc::default() }
+        Self { secret: secret.to_owned(), faults, http: reqwest::Client::new(), state: Arc::default() }
     }
 
     pub(super) fn tell(&self, url: String) {
@@ -60,13 +59,13 @@ impl Webhooks {
     }
 
     fn send_after(&self, delay: Duration, url: String, body: String) {
-        let (http, key) = (self.http.clone(), self.key.clone());
+        let (http, secret) = (self.http.clone(), self.secret.clone());
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
             for _ in 0..MAX_TRIES {
                 let request = http
                     .post(&url)
-                    .header("Stripe-Signature", signature(&key, &body))
+                    .header("Stripe-Signature", sign(&secret, body.as_bytes(), now()))
                     .header("Content-Type", "application/json")
                     .body(body.clone());
                 if request.send().await.is_ok_and(|answer| answer.status().is_success()) {
@@ -78,9 +77,16 @@ impl Webhooks {
     }
 }
 
-fn signature(key: &hmac::Key, body: &str) -> String {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    let tag = hmac::sign(key, format!("{time}.{body}").as_bytes());
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={time},v1={hex}")
+/// The header with which Stripe shows that it said this body, at a time in seconds since 1970:
+/// <https://docs.stripe.com/webhooks/signature>.
+pub fn sign(secret: &str, body: &[u8], at: i64) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let signed = [format!("{at}.").as_bytes(), body].concat();
+    let hex: String = hmac::sign(&key, &signed).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={at},v1={hex}")
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    i64::try_from(now).expect("before the end of time")
 }
