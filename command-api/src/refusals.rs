@@ -139,10 +139,11 @@ fn booking(error: BookingError) -> Problem {
             Problem::conflict("payment-in-progress", "A payment of this booking is not decided yet.")
                 .with("paymentId", payment_id.to_string())
         }
-        BookingError::TooManyPayments { max } => {
-            Problem::conflict("limit-exceeded", "So many payments of this booking failed that no other is tried.")
-                .with("max", max)
-        }
+        BookingError::TooManyPayments { max } => Problem::conflict(
+            "limit-exceeded",
+            "So many payments of this booking failed that no other is tried.",
+        )
+        .with("max", max),
         BookingError::NotPayable => Problem::conflict("not-payable", "There is nothing to pay."),
         BookingError::PaymentOver => Problem::conflict("not-payable", "This payment came to nothing before."),
         BookingError::HoldExpired => Problem::conflict("hold-expired", "The hold has expired."),

@@ -81,7 +81,7 @@ impl Source {
         Self { origin, rest: Rest::default() }
     }
 
-    /// The next events; rests for as long as the last ones took, unless there are many more, and waits until there are some. Dropping the future loses nothing. A batch without events says that
+    /// The next events; rests after the last ones, and waits until there are some. Dropping the future loses nothing. A batch without events says that
     /// all is well again after an error.
     ///
     /// # Errors

@@ -75,13 +75,14 @@ impl<G: Gateway> Guarded<G> {
             .with_min_delay(FIRST_PAUSE)
             .with_max_delay(MAX_PAUSE)
             .with_max_times(RETRIES);
-        let tries = in_time.retry(backoff).when(GatewayError::is_passing).adjust(|error, pause| match error {
-            GatewayError::UnderWay => pause.map(|_| PAUSE_UNDER_WAY),
-            GatewayError::Declined { .. }
-            | GatewayError::Refused { .. }
-            | GatewayError::Unavailable { .. }
-            | GatewayError::Resting => pause,
-        });
+        let tries =
+            in_time.retry(backoff).when(GatewayError::is_passing).adjust(|error, pause| match error {
+                GatewayError::UnderWay => pause.map(|_| PAUSE_UNDER_WAY),
+                GatewayError::Declined { .. }
+                | GatewayError::Refused { .. }
+                | GatewayError::Unavailable { .. }
+                | GatewayError::Resting => pause,
+            });
         let result = timeout(CALL_TIMEOUT, tries).await.unwrap_or(Err(LATE));
         // A call that is under way was answered: there is nothing wrong with the gateway.
         self.note(result.as_ref().is_err_and(|error| error.is_passing() && *error != GatewayError::UnderWay));

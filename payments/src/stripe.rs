@@ -152,7 +152,9 @@ impl Stripe {
     ) -> Result<GatewayPayment, GatewayError> {
         let path = ["payment_intents", reference, step];
         let moved = match self.post::<Intent>(&path, key, &NOTHING).await {
-            Err(failure) if failure.is_replayed => self.post(&path, &keys::of_this_minute(key), &NOTHING).await,
+            Err(failure) if failure.is_replayed => {
+                self.post(&path, &keys::of_this_minute(key), &NOTHING).await
+            }
             moved => moved,
         };
         moved.map_err(|failure| failure.error)?.payment()

@@ -1,5 +1,8 @@
 //! What process managers say about themselves in figures; `docs/metrics.md` lists them.
 
+#[cfg(test)]
+mod tests;
+
 use std::{error::Error, time::Duration};
 
 use ::metrics::{Unit, describe_gauge, gauge};
@@ -18,8 +21,16 @@ const STUCK: &str = "processes_payments_stuck";
 impl Processes {
     /// Measures, for as long as it is asked to.
     pub(crate) async fn measure(&self) {
-        describe_gauge!(OVERDUE, Unit::Count, "Bookings whose money should have been dealt with a minute ago.");
-        describe_gauge!(STUCK, Unit::Count, "Bookings whose money could not be dealt with many times in a row.");
+        describe_gauge!(
+            OVERDUE,
+            Unit::Count,
+            "Bookings whose money should have been dealt with a minute ago."
+        );
+        describe_gauge!(
+            STUCK,
+            Unit::Count,
+            "Bookings whose money could not be dealt with many times in a row."
+        );
         loop {
             match self.measure_payments().await {
                 Ok((overdue, stuck)) => {

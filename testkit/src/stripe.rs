@@ -146,7 +146,7 @@ impl Shared {
     /// Whether a call breaks, and if so whether all is done before.
     fn breaks(&self, what: &str, fate: Fate) -> Option<bool> {
         let mut breaking = self.breaking();
-        let is_next = |(step, _): &(String, bool)| what.split(' ').next() == Some(step);
+        let is_next = |(step, _): &(String, bool)| what.split(' ').next() == Some(step.as_str());
         if let Some(place) = breaking.iter().position(is_next) {
             return Some(breaking.remove(place).1);
         }

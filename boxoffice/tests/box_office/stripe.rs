@@ -123,8 +123,8 @@ async fn through_stripe_it_is_paid_declined_and_given_back_and_no_secret_is_kept
 async fn only_stripe_is_believed_and_what_it_says_twice_is_done_once() {
     let (office, _stripe) = open(Faults::default()).await;
     let object = json!({ "metadata": { "booking_id": uuid::Uuid::now_v7() } });
-    let body =
-        json!({ "id": "evt_1", "type": "payment_intent.succeeded", "data": { "object": object } }).to_string();
+    let body = json!({ "id": "evt_1", "type": "payment_intent.succeeded", "data": { "object": object } })
+        .to_string();
     let send = async |signature: &str| {
         let request = office.request(Method::POST, "/api/v1/webhooks/stripe");
         let request = request.header("Stripe-Signature", signature).body(body.clone());

@@ -65,11 +65,7 @@ pub(crate) async fn retry_refund(
 }
 
 /// A reader is to await everything that the answer shows.
-async fn as_it_is(
-    api: &CommandApi,
-    booking_id: BookingId,
-    refund_id: RefundId,
-) -> Result<Response, Problem> {
+async fn as_it_is(api: &CommandApi, booking_id: BookingId, refund_id: RefundId) -> Result<Response, Problem> {
     let loaded = api.store.load::<Booking>(&booking_id.to_string()).await;
     let (booking, version) = loaded.map_err(|error| refusals::read(&error))?;
     let placed = booking.placed().ok_or_else(Problem::not_found)?;

@@ -103,7 +103,8 @@ impl Payments {
     ) -> Result<Paid, NotPaid> {
         let (booking, version) = self.placed(booking.id).await.map_err(unknown)?;
         let Some(payment) = booking.payment(payment_id).cloned() else { return Err(NotPaid::Unknown) };
-        let of_booking = StreamPosition { stream: StreamId::new(Booking::TYPE, booking.id), sequence: version };
+        let of_booking =
+            StreamPosition { stream: StreamId::new(Booking::TYPE, booking.id), sequence: version };
         let written = vec![of_booking, self.place_of_show(booking.event_id).await.map_err(unknown)?];
         let came_too_late =
             |refund: &Refund| refund.payment_id == payment_id && refund.cause == RefundCause::TooLate;

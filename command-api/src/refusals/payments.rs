@@ -67,6 +67,10 @@ pub(crate) fn failed(error: PaymentsError) -> Problem {
             tracing::warn!(error = &error as &dyn Error, "the payment gateway failed");
             gateway_down()
         }
+        PaymentsError::NoProgress => {
+            tracing::warn!(error = &error as &dyn Error, "a payment gets no further");
+            gateway_down()
+        }
         PaymentsError::BadReference => {
             tracing::error!(error = &error as &dyn Error, "a payment cannot be found at the gateway");
             Problem::internal()

@@ -220,9 +220,12 @@ async fn whoever_hears_that_the_bank_is_satisfied_may_die_at_any_moment() {
 async fn whoever_gives_back_what_a_satisfied_bank_has_set_aside_may_die_at_any_moment() {
     let first = BoxOffice::open().await;
     for moment in [Moment::Before(Call::Void), Moment::After(Call::Void)] {
-        for happens in
-            [Happens::IsTakenByOthers, Happens::IsCancelled, Happens::ExpiresAndIsCancelled, Happens::EventIsCancelled]
-        {
+        for happens in [
+            Happens::IsTakenByOthers,
+            Happens::IsCancelled,
+            Happens::ExpiresAndIsCancelled,
+            Happens::EventIsCancelled,
+        ] {
             let office = asked(&first).await;
             answer(&office, true).await;
             happens.to(&office).await;

@@ -101,7 +101,8 @@ async fn a_refund_that_came_back_is_seen_days_later_though_nobody_said_so() {
     let first = BoxOffice::open().await;
     for (age, is_seen) in [(TimeDelta::hours(23), false), (LONG, true), (TimeDelta::days(8), true)] {
         let office = first.another().await;
-        office.pay(&Gate::at(Moment::Never, &office.ledger), "pm_card_refundFail").await.await.unwrap().unwrap();
+        let gate = Gate::at(Moment::Never, &office.ledger);
+        office.pay(&gate, "pm_card_refundFail").await.await.unwrap().unwrap();
         office.cancel().await;
         office.hear().await;
         let failed = office.booking().await.refunds[0].clone();

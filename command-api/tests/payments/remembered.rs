@@ -29,7 +29,10 @@ async fn a_step_that_stripe_remembers_as_failed_ends_confirmed_whether_or_not_it
             fake.break_next(step, is_done);
             let paid = office.pay_through(Arc::clone(&gateway), "pm_card_visa").await;
             if step == "confirm" {
-                assert_eq!(office.process(gateway).drive(office.booking_id).await.unwrap(), Progress::Settled);
+                assert_eq!(
+                    office.process(gateway).drive(office.booking_id).await.unwrap(),
+                    Progress::Settled
+                );
             } else {
                 assert!(matches!(paid, Ok(Paid::Confirmed { .. })), "{step}, {is_done}: {paid:?}");
             }

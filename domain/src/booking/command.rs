@@ -124,9 +124,8 @@ impl PaymentCommand {
     pub fn of_show(&self, booking: &PlacedBooking) -> Option<ShowCommand> {
         let Self { step, at } = self;
         let (booking_id, attendee_id, at) = (booking.id, booking.user_id, *at);
-        let keep = |time, why| {
-            Some(ShowCommand::KeepHold { booking_id, attendee_id, until: at + time, why, at })
-        };
+        let keep =
+            |time, why| Some(ShowCommand::KeepHold { booking_id, attendee_id, until: at + time, why, at });
         match step {
             PaymentStep::Start { .. } => keep(TIME_TO_PAY, Keep::ToBegin),
             PaymentStep::Decline { .. } => keep(TIME_TO_PAY, Keep::ToTryAgain),

@@ -30,7 +30,11 @@ macro_rules! code {
             pub fn parse(text: &str) -> Result<Self, Invalid> {
                 let is_code = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
                 let fits = !text.is_empty() && text.len() <= Self::MAX_CHARS && text.chars().all(is_code);
-                if fits && !$is_secret(text) { Ok(Self(text.to_owned())) } else { Err(Invalid($what.to_owned())) }
+                if fits && !$is_secret(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(Invalid($what.to_owned()))
+                }
             }
 
             /// The text.
@@ -63,7 +67,7 @@ fn is_number(text: &str) -> bool {
 
 impl ReasonCode {
     /// Of an attempt that the gateway never heard of, and of a refund that it could not be asked for.
-    pub const GATEWAY_UNAVAILABLE: &str = "gateway-unavailable";
+    pub const GATEWAY_UNAVAILABLE: &'static str = "gateway-unavailable";
 
     /// One of our own.
     ///

@@ -188,10 +188,7 @@ impl Office {
         self.cancelled.insert(booking_id);
         let attendee_id = self.bookings[&booking_id].placed().expect("placed").user_id;
         self.order(ShowCommand::ReleaseTickets { booking_id, attendee_id, at: self.now })?;
-        self.tell(
-            booking_id,
-            BookingCommand::Cancel { cause: RefundCause::BookingCancelled, at: self.now },
-        )
+        self.tell(booking_id, BookingCommand::Cancel { cause: RefundCause::BookingCancelled, at: self.now })
     }
 
     fn follow(&mut self, events: Vec<ShowEvent>) -> Result<(), TestCaseError> {

@@ -9,8 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId, SeatId, TicketTypeId, TicketTypeName, UserId,
     show::{
-        ChangeShow, Keep, OfferedTicketType, SeatBlock, ShowCommand, ShowDetails, ShowError, ShowEvent, ShowStatus,
-        TakeTickets, Taken, Wanted,
+        ChangeShow, Keep, OfferedTicketType, SeatBlock, ShowCommand, ShowDetails, ShowError, ShowEvent,
+        ShowStatus, TakeTickets, Taken, Wanted,
     },
 };
 use proptest::prelude::*;
@@ -158,7 +158,9 @@ impl Model {
                 let Stands::Held { since, until } = *hold else {
                     return Err(TestCaseError::fail("extended, but not held"));
                 };
-                prop_assert!(*at < until && until < *held_until && *held_until <= since + LONGEST_TO_TRY_AGAIN);
+                prop_assert!(
+                    *at < until && until < *held_until && *held_until <= since + LONGEST_TO_TRY_AGAIN
+                );
                 *hold = Stands::Held { since, until: *held_until };
                 at
             }

@@ -77,7 +77,8 @@ fn a_sale_ends_after_it_starts_and_starts_before_the_end() {
 
 #[test]
 fn nothing_but_codes_gets_into_an_event() {
-    let cards = ["4242424242424242", "4242-4242-4242-4242", "card_4242_4242_4242", "number4242424242424242is_bad"];
+    let cards =
+        ["4242424242424242", "4242-4242-4242-4242", "card_4242_4242_4242", "number4242424242424242is_bad"];
     for text in ["", "4242 4242 4242 4242", "a@b.c", "ä", &"x".repeat(65)].into_iter().chain(cards) {
         assert!(ReasonCode::parse(text).is_err(), "{text}");
     }

@@ -59,12 +59,7 @@ impl Gateway for Told {
         self.called().await
     }
 
-    async fn authorise(
-        &self,
-        _: Uuid,
-        _: &str,
-        _: &PaymentMethod,
-    ) -> Result<GatewayPayment, GatewayError> {
+    async fn authorise(&self, _: Uuid, _: &str, _: &PaymentMethod) -> Result<GatewayPayment, GatewayError> {
         self.called().await
     }
 

@@ -61,8 +61,8 @@ mod tests {
 
     /// "Zero-decimal currencies" of <https://docs.stripe.com/currencies>. UGX is among them, and is a special case there.
     const ZERO_DECIMAL: [&str; 16] = [
-        "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF",
-        "XPF",
+        "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF",
+        "XOF", "XPF",
     ];
 
     /// Decimals that Stripe takes of a currency, by that page.

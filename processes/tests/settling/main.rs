@@ -23,10 +23,8 @@ async fn a_refund_that_the_gateway_does_not_make_for_long_is_given_up_and_not_be
     let shutdown = CancellationToken::new();
     let processes = refunding.processes().giving_up_refunds_after(TimeDelta::seconds(2));
     let running = tokio::spawn(processes.run(shutdown.clone()));
-    eventually("it was tried several times", DEADLINE, || async {
-        (gateway.refunds() >= 2).then_some(())
-    })
-    .await;
+    eventually("it was tried several times", DEADLINE, || async { (gateway.refunds() >= 2).then_some(()) })
+        .await;
     eventually("it is given up", DEADLINE, || async {
         let refund = refunding.refund().await;
         (refund.state == RefundState::Failed).then(|| {
