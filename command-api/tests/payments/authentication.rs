@@ -64,20 +64,20 @@ impl Happens {
     }
 }
 
-/// When it happens, and how many webhooks come then or afterwards.
+/// Before or after the buyer answers the bank, and how many webhooks come then or afterwards.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum When {
-    BeforeTheBuyerAnswers { webhooks: usize },
-    AndIsHeardOfBeforeTheBuyerAnswers,
-    AfterTheBuyerAnswers { webhooks: usize },
+    Before { webhooks: usize },
+    HeardOfBefore,
+    After { webhooks: usize },
 }
 
 const ORDERS: [When; 5] = [
-    When::BeforeTheBuyerAnswers { webhooks: 0 },
-    When::BeforeTheBuyerAnswers { webhooks: 2 },
-    When::AndIsHeardOfBeforeTheBuyerAnswers,
-    When::AfterTheBuyerAnswers { webhooks: 0 },
-    When::AfterTheBuyerAnswers { webhooks: 2 },
+    When::Before { webhooks: 0 },
+    When::Before { webhooks: 2 },
+    When::HeardOfBefore,
+    When::After { webhooks: 0 },
+    When::After { webhooks: 2 },
 ];
 
 /// What becomes of the request that asked the bank.
@@ -129,17 +129,17 @@ async fn everything_happens_to(request: Request) {
                     }
                 }
                 match when {
-                    When::BeforeTheBuyerAnswers { webhooks } => {
+                    When::Before { webhooks } => {
                         happens.to(&office).await;
                         answer(&office, satisfies).await;
                         hear(&office, webhooks).await;
                     }
-                    When::AndIsHeardOfBeforeTheBuyerAnswers => {
+                    When::HeardOfBefore => {
                         happens.to(&office).await;
                         hear(&office, 1).await;
                         answer(&office, satisfies).await;
                     }
-                    When::AfterTheBuyerAnswers { webhooks } => {
+                    When::After { webhooks } => {
                         answer(&office, satisfies).await;
                         happens.to(&office).await;
                         hear(&office, webhooks).await;

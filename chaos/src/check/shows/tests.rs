@@ -115,6 +115,6 @@ fn a_booking_that_has_expired_is_cancelled_by_itself_and_no_other() {
         disagreements(&of_one(said), &of_one(own)).len()
     };
     let expires = [said.clone(), expired];
-    assert_eq!(wrong(&expires, &[&expires[..], &[cancelled.clone()]].concat()), 0);
-    assert_eq!(wrong(&[said.clone()], &[said, cancelled]), 1);
+    assert_eq!(wrong(&expires, &[&expires[..], std::slice::from_ref(&cancelled)].concat()), 0);
+    assert_eq!(wrong(std::slice::from_ref(&said), &[said.clone(), cancelled]), 1);
 }
