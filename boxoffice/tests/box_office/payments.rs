@@ -155,13 +155,13 @@ both_sources! {
         for nth in 0..MAX {
             let answer = match nth % 2 {
                 0 => held.pay(office, "pm_card_chargeDeclined").await,
-                _ => office.post_with_key(&path, token, "a key", &card).await,
+                _ => office.post_with_key(&path, token, "a-key", &card).await,
             };
             answer.expect_problem(402, "payment-declined");
         }
         let refused = held.pay(office, "pm_card_visa").await;
         assert_eq!(refused.expect_problem(409, "limit-exceeded").body["max"], MAX);
-        let refused = office.post_with_key(&path, token, "a key", &card).await;
+        let refused = office.post_with_key(&path, token, "a-key", &card).await;
         refused.expect_problem(409, "limit-exceeded");
     }
 

@@ -25,7 +25,8 @@ pub(crate) async fn sends_secrets(office: &BoxOffice, attendee: &Person, booking
     ] {
         let refused = office.post(&payment_path(booking_id), Some(&attendee.token), &body).await;
         assert_eq!(refused.status, 422, "{}", refused.body);
-        answers += &refused.body.to_string();
+        // The example is ours.
+        answers += &refused.body.to_string().replace("such as pm_card_visa", "");
     }
     let body = json!({ "paymentMethod": PAYMENT_METHOD });
     let refused = office.post(&payment_path(booking_id), Some(&attendee.token), &body).await;

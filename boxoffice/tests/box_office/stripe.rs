@@ -153,7 +153,7 @@ async fn while_stripe_is_down_what_is_free_of_charge_goes_on() {
     let (attendee, booking_id) = held(&office, &event_id).await;
     let (path, card) = (payment_path(&booking_id), json!({ "paymentMethod": "pm_card_visa" }));
     for _ in 0..2 {
-        let answer = office.post_with_key(&path, Some(&attendee.token), "a key", &card).await;
+        let answer = office.post_with_key(&path, Some(&attendee.token), "a-key", &card).await;
         answer.expect_problem(503, "payments-unavailable");
     }
     for _ in 0..7 {

@@ -103,7 +103,7 @@ impl Refunding {
         EventStore::migrate(&pool).await.unwrap();
         let key = MasterKey::parse("dGVzdCB0ZXN0IHRlc3QgdGVzdCB0ZXN0IHRlc3QgISE=").unwrap();
         let store = EventStore::new(pool, Arc::new(key));
-        let (booking_id, gateway) = (BookingId::new(Uuid::now_v7()), Arc::clone(gateway) as Arc<dyn Gateway>);
+        let (booking_id, gateway) = (BookingId::new(Uuid::now_v7()), gateway.clone() as Arc<dyn Gateway>);
         let refunding = Self { store, gateway, booking_id, _database: database };
         refunding.pay_and_cancel().await;
         sqlx::query(
