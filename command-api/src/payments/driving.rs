@@ -4,7 +4,7 @@ use ::payments::{GatewayError, GatewayPayment, PaymentStanding};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId,
-    booking::{Booking, Due, Payment, PaymentStep, PlacedBooking, ReasonCode},
+    booking::{Booking, Due, Payment, PaymentStep, PlacedBooking},
 };
 use event_store::{CommandContext, Metadata, ReadError};
 
