@@ -23,7 +23,7 @@ const DISK_MEBIBYTES: u64 = 8 * 1024;
 /// How often a role that has ended by itself is looked for.
 const SUPERVISION: Duration = Duration::from_millis(300);
 /// How long a role may take until it is ready, when nothing is broken.
-pub(crate) const READY_DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const READY_DEADLINE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(50);
 /// Connections of the checker itself.
 const OWN_CONNECTIONS: u32 = 8;
