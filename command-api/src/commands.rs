@@ -57,6 +57,20 @@ async fn placed_booking(api: &CommandApi, booking_id: BookingId) -> Result<Place
     }
 }
 
+/// The booking, where it is the caller's.
+async fn own_booking(
+    api: &CommandApi,
+    booking_id: BookingId,
+    member: &Member,
+) -> Result<PlacedBooking, Problem> {
+    let placed = placed_booking(api, booking_id).await?;
+    if placed.user_id == member.id {
+        Ok(placed)
+    } else {
+        Err(Problem::forbidden("This booking is somebody else's."))
+    }
+}
+
 /// Whether there is such an event and this reader may know of it: what never was public is its host's alone. What was
 /// once public stays known, cancelled or not.
 ///

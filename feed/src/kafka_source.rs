@@ -29,7 +29,7 @@ use crate::{
 
 /// Longest wait for the brokers' answer about offsets.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Offsets are committed so often: each time costs the brokers a record, and what comes again after a crash is skipped.
+/// Offsets are committed so often: each time costs the brokers a record, and what comes again after an end is skipped.
 const COMMIT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Follows the topics as a member of a consumer group.

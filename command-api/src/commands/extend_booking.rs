@@ -11,7 +11,7 @@ use platform::{
 use crate::{
     CommandApi, answers,
     callers::{Member, metadata},
-    commands::{placed_booking, state_after},
+    commands::{own_booking, state_after},
     idempotency::Scope,
     refusals,
     show_orders::ShowOrder,
@@ -42,10 +42,7 @@ pub(crate) async fn extend_booking(
     key: Option<IdempotencyKey>,
     body: RawBody,
 ) -> Result<Response, Problem> {
-    let placed = placed_booking(&api, booking_id).await?;
-    if placed.user_id != member.id {
-        return Err(Problem::forbidden("This booking is somebody else's."));
-    }
+    let placed = own_booking(&api, booking_id, &member).await?;
     let route = format!("POST /bookings/{booking_id}/extend");
     let scope = Scope { caller: &member.id.to_string(), route: &route };
     let first = |receipt| async {

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::{
     CommandApi, answers,
     callers::{Member, metadata},
-    commands::placed_booking,
+    commands::{own_booking, placed_booking},
     idempotency::{NotDone, Scope},
     payments::{NotPaid, Paid},
     refusals,
@@ -70,10 +70,7 @@ pub(crate) async fn pay_booking(
     key: Option<IdempotencyKey>,
     body: RawBody,
 ) -> Result<Response, Problem> {
-    let placed = placed_booking(&api, booking_id).await?;
-    if placed.user_id != member.id {
-        return Err(Problem::forbidden("This booking is somebody else's."));
-    }
+    let placed = own_booking(&api, booking_id, &member).await?;
     let body = body.parse::<PayBookingRequest>()?;
     let method = PaymentMethod::parse(&body.value.payment_method).ok_or_else(|| {
         Problem::invalid_field("paymentMethod", "must be what the gateway's form gave, such as pm_card_visa")

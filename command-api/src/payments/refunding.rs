@@ -4,7 +4,7 @@ use ::payments::{GatewayError, GatewayRefund, NewRefund, RefundStanding};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId,
-    booking::{Due, PaymentStep, PlacedBooking, Refund, RefundState},
+    booking::{Due, PaymentStep, PlacedBooking, ReasonCode, Refund, RefundState},
 };
 
 use super::{LOOK_AGAIN, Payments, PaymentsError, Progress, about, code, currency, driving::Then};
@@ -112,7 +112,7 @@ impl Payments {
         if self.store.now().await? - refund.since >= after {
             let refund_id = refund.id;
             tracing::error!(booking = %booking_id, refund = %refund_id, "a refund is given up and needs a hand");
-            let reason = code("gateway-unavailable");
+            let reason = code(ReasonCode::GATEWAY_UNAVAILABLE);
             self.order(&booking, PaymentStep::FailRefund { refund_id, reason }).await?;
         }
         Ok(())
