@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     time::{Duration, Instant},
 };
 
@@ -44,6 +45,8 @@ pub(crate) struct KafkaSource {
     damaged: VecDeque<(StreamId, i64)>,
     /// When offsets were last committed.
     committed: Instant,
+    /// Whether they are, once the batch in hand is dealt with.
+    commits: bool,
     /// After an error: answers when the brokers are there again.
     recovery: Option<oneshot::Receiver<()>>,
 }
@@ -78,7 +81,8 @@ impl KafkaSource {
         let catching_up = (!has_read_before).then(|| LogSource::new(store.clone(), stream_types, checkpoint));
         let damaged = VecDeque::new();
         let committed = Instant::now();
-        Ok(Self { consumer, name, topics, store, catching_up, damaged, committed, recovery: None })
+        let (commits, recovery) = (false, None);
+        Ok(Self { consumer, name, topics, store, catching_up, damaged, committed, commits, recovery })
     }
 
     pub(crate) async fn next(&mut self) -> Result<Batch, SourceError> {
@@ -97,15 +101,20 @@ impl KafkaSource {
                     self.damaged.pop_front();
                 }
                 if !events.is_empty() {
-                    return Ok(Batch { events, checkpoint: None });
+                    return Ok(self.batch(events));
                 }
             }
             let events = self.take().await?;
             // With nothing at hand: the brokers are there again, or all that came was damaged.
             if self.damaged.is_empty() || !events.is_empty() {
-                return Ok(Batch { events, checkpoint: None });
+                return Ok(self.batch(events));
             }
         }
+    }
+
+    fn batch(&mut self, events: Vec<LoggedEvent>) -> Batch {
+        self.commits = self.damaged.is_empty() && self.committed.elapsed() >= COMMIT_PAUSE;
+        Batch { events, checkpoint: None, must_last: self.commits }
     }
 
     /// The records that are there; waits for the first one. Nothing when an error is over, or when something of earlier
@@ -158,7 +167,7 @@ impl KafkaSource {
     }
 
     pub(crate) fn done(&mut self) -> Result<(), KafkaError> {
-        if !self.damaged.is_empty() || self.committed.elapsed() < COMMIT_PAUSE {
+        if !mem::take(&mut self.commits) {
             return Ok(());
         }
         let offsets = self.consumer.context().take()?;

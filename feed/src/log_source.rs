@@ -80,6 +80,6 @@ impl LogSource {
             let page = tokio::spawn(async move { store.read_log(after, limit, types).await });
             self.ahead = Some(AbortOnDropHandle::new(page));
         }
-        Ok(Some(Batch { events: page.events, checkpoint: Some(page.up_to) }))
+        Ok(Some(Batch { events: page.events, checkpoint: Some(page.up_to), must_last: false }))
     }
 }

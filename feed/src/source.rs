@@ -32,6 +32,10 @@ pub struct Batch {
     /// From the event log: every event up to this place is in this batch or an earlier one. To be kept by the
     /// consumer, in the transaction that deals with the events.
     pub checkpoint: Option<i64>,
+    /// Kafka's offsets are committed once this batch is dealt with. So what deals with it must be on disk then, and with
+    /// it all that was made of earlier batches. Of other batches it need not be: after a crash of the database they come
+    /// again, from the offsets or the checkpoint that outlived it.
+    pub must_last: bool,
 }
 
 /// Why no events came.
@@ -81,8 +85,8 @@ impl Source {
         Self { origin, rest: Rest::default() }
     }
 
-    /// The next events; rests after the last ones, and waits until there are some. Dropping the future loses nothing. A batch without events says that
-    /// all is well again after an error.
+    /// The next events; rests after the last ones, and waits until there are some. Dropping the future loses nothing. A
+    /// batch without events says that all is well again after an error, or that what came before it must last.
     ///
     /// # Errors
     /// See [`SourceError`]; unless it [ends the source](SourceError::ends_the_source), ask again.

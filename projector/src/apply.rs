@@ -19,7 +19,12 @@ use crate::{
 /// Every statement here goes by a key. A plan that is made while a table is small would scan it, and be kept when the
 /// table has grown.
 const BEGIN: &str = "begin; set local enable_seqscan = off; set local enable_hashjoin = off; \
-                     set local enable_mergejoin = off; set local jit = off";
+                     set local enable_mergejoin = off";
+
+/// The commit does not wait for the disk: after a crash of the server the events come again.
+const WITHOUT_WAITING: &str = "set local synchronous_commit = off";
+/// The commit waits for the disk, even if the batch changes nothing: what was committed before it is on disk then, too.
+const TO_DISK: &str = "select pg_current_xact_id()";
 
 /// Why an event is parked that has nothing wrong with it.
 const BEHIND_ANOTHER: &str = "an earlier event of this stream is parked";
@@ -102,7 +107,8 @@ async fn try_batch(
     batch: &Batch,
     attempt: Attempt,
 ) -> Result<(), ProjectError> {
-    let mut tx = read.begin_with(BEGIN).await.map_err(ProjectError::Read)?;
+    let begin = format!("{BEGIN}; {}", if batch.must_last { TO_DISK } else { WITHOUT_WAITING });
+    let mut tx = read.begin_with(begin).await.map_err(ProjectError::Read)?;
     lock_projection_in_tx(projection, &mut tx, batch).await.map_err(ProjectError::Read)?;
     apply_events_in_tx(&mut tx, projection, store, &batch.events, attempt).await?;
     if let Some(checkpoint) = batch.checkpoint {

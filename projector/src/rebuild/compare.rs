@@ -109,7 +109,7 @@ impl Rebuild<'_> {
                 events.push(self.event(StreamId { kind, id }, sequence).await?);
             }
             // What comes before these is filled in.
-            let batch = Batch { events, checkpoint: None };
+            let batch = Batch { events, checkpoint: None, must_last: false };
             apply_batch(self.projection, beside, self.store, &batch).await?;
         }
     }
