@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use command_api::{NewUser, Passwords};
 use event_store::{EventStore, MasterKey};
-use platform::Config;
+use platform::{Config, postgres::Statements};
 use secrecy::SecretString;
 
 use crate::databases::Databases;
@@ -17,7 +17,7 @@ pub(crate) async fn create(
     let (password, generated) = password(password_stdin)?;
     let admin = NewUser::admin(name, email, password)?;
     let databases = Databases::beside_up(config).await?;
-    let write = databases.patient_write_pool("boxoffice admin").await?;
+    let write = databases.write_pool("boxoffice admin", Statements::Patient).await?;
     EventStore::migrate(&write).await.context("migrating the write database")?;
     let store = databases.store(write).await?;
     let id = command_api::register(&store, &Passwords::new(), admin).await?;

@@ -11,7 +11,7 @@ use event_store::{EventStore, MasterKey};
 use platform::{
     Config,
     embedded_postgres::EmbeddedPostgres,
-    postgres::{PoolOptions, connect},
+    postgres::{PoolOptions, Statements, connect},
 };
 use projector::READ_SCHEMA;
 use secrecy::{ExposeSecret, SecretString};
@@ -24,17 +24,6 @@ pub(crate) struct Databases {
     pub(crate) embedded: Option<EmbeddedPostgres>,
     connections: u32,
     master_key: Arc<MasterKey>,
-}
-
-/// What a pool of the read database is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Queries.
-    Reads,
-    /// The running projector.
-    Writes,
-    /// Migrations and rebuilds, which may take as long as they need.
-    WritesPatiently,
 }
 
 impl Databases {
@@ -63,7 +52,7 @@ impl Databases {
             && let Some((write_url, read_url)) = EmbeddedPostgres::of_other_process(&config.data_dir)
         {
             let databases = Self::new(config, write_url, read_url, None)?;
-            if databases.write_pool("boxoffice").await.is_ok() {
+            if databases.write_pool("boxoffice", Statements::Writes).await.is_ok() {
                 return Ok(databases);
             }
         }
@@ -91,22 +80,16 @@ impl Databases {
     }
 
     /// A pool on the write database.
-    pub(crate) async fn write_pool(&self, application_name: &'static str) -> anyhow::Result<PgPool> {
-        self.pool_of_writes(application_name, false).await
-    }
-
-    /// The same for migrations and rebuilds, which may take as long as they need.
-    pub(crate) async fn patient_write_pool(&self, application_name: &'static str) -> anyhow::Result<PgPool> {
-        self.pool_of_writes(application_name, true).await
-    }
-
-    async fn pool_of_writes(&self, application_name: &'static str, patient: bool) -> anyhow::Result<PgPool> {
+    pub(crate) async fn write_pool(
+        &self,
+        application_name: &'static str,
+        statements: Statements,
+    ) -> anyhow::Result<PgPool> {
         let options = PoolOptions {
             max_connections: self.connections,
             application_name,
             search_path: None,
-            read_only: false,
-            patient,
+            statements,
         };
         connect(&self.write_url, options).await.context("write database")
     }
@@ -116,21 +99,20 @@ impl Databases {
         &self,
         application_name: &'static str,
         search_path: &'static str,
-        access: Access,
+        statements: Statements,
     ) -> anyhow::Result<PgPool> {
         let options = PoolOptions {
             max_connections: self.connections,
             application_name,
             search_path: Some(search_path),
-            read_only: access == Access::Reads,
-            patient: access == Access::WritesPatiently,
+            statements,
         };
         connect(&self.read_url, options).await.context("read database")
     }
 
-    /// A pool of the live read models that writes; `access` says how long it may take.
-    pub(crate) async fn projector_pool(&self, access: Access) -> anyhow::Result<PgPool> {
-        self.read_pool("boxoffice projector", READ_SCHEMA, access).await
+    /// A pool of the live read models that writes.
+    pub(crate) async fn projector_pool(&self, statements: Statements) -> anyhow::Result<PgPool> {
+        self.read_pool("boxoffice projector", READ_SCHEMA, statements).await
     }
 
     /// The event store over a pool; refuses a master key that is not this database's.

@@ -1,13 +1,13 @@
 //! `boxoffice erase <user id>`: what `DELETE /api/v1/users/{id}` does, with a report.
 
-use platform::Config;
+use platform::{Config, postgres::Statements};
 use uuid::Uuid;
 
 use crate::databases::Databases;
 
 pub(crate) async fn erase(config: &Config, user_id: Uuid) -> anyhow::Result<()> {
     let databases = Databases::beside_up(config).await?;
-    let store = databases.store(databases.write_pool("boxoffice erase").await?).await?;
+    let store = databases.store(databases.write_pool("boxoffice erase", Statements::Writes).await?).await?;
     let report = command_api::erase(&store, user_id).await?;
     println!("User {user_id} is erased.");
     println!();

@@ -3,7 +3,7 @@
 use chrono::{SecondsFormat, Utc};
 use command_api::signing_keys::{self, KeyInfo};
 use event_store::EventStore;
-use platform::Config;
+use platform::{Config, postgres::Statements};
 
 use crate::databases::Databases;
 
@@ -28,7 +28,7 @@ pub(crate) async fn list(config: &Config) -> anyhow::Result<()> {
 
 async fn open(config: &Config) -> anyhow::Result<(Databases, EventStore)> {
     let databases = Databases::beside_up(config).await?;
-    let store = databases.store(databases.write_pool("boxoffice keys").await?).await?;
+    let store = databases.store(databases.write_pool("boxoffice keys", Statements::Writes).await?).await?;
     Ok((databases, store))
 }
 

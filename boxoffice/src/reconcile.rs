@@ -3,7 +3,7 @@
 use anyhow::Context;
 use feed::reconcile::{ReconcileProgress, Reconciled, reconcile as reconcile_topics};
 use indicatif::{ProgressBar, ProgressStyle};
-use platform::Config;
+use platform::{Config, postgres::Statements};
 
 use crate::databases::Databases;
 
@@ -11,7 +11,8 @@ pub(crate) async fn reconcile(config: &Config, dry_run: bool) -> anyhow::Result<
     let brokers = config.kafka_brokers.as_deref();
     let brokers = brokers.context("KAFKA_BROKERS is not set: without Kafka there is nothing to reconcile")?;
     let databases = Databases::beside_up(config).await?;
-    let store = databases.store(databases.write_pool("boxoffice relay reconcile").await?).await?;
+    let store =
+        databases.store(databases.write_pool("boxoffice relay reconcile", Statements::Writes).await?).await?;
     let bar = progress_bar();
     let shown = bar.clone();
     let found = reconcile_topics(&store, brokers, dry_run, move |progress| show(&shown, progress)).await?;

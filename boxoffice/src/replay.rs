@@ -7,7 +7,7 @@ mod progress;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use platform::{Config, Shutdown};
+use platform::{Config, Shutdown, postgres::Statements};
 use projector::{
     Projection, projections,
     rebuild::{Outcome, Rebuild},
@@ -15,7 +15,7 @@ use projector::{
 use tokio_util::sync::CancellationToken;
 
 use self::progress::Telling;
-use crate::databases::{Access, Databases};
+use crate::databases::Databases;
 
 /// What shells report of a process that Ctrl-C ended: 128 + SIGINT. Nothing is wrong, but nothing is done either.
 const PAUSED: u8 = 130;
@@ -42,8 +42,8 @@ pub(crate) async fn replay(
     let projection = projection(name)?;
     shutdown.listen_for_signals()?;
     let databases = Databases::beside_up(config).await?;
-    let store = databases.store(databases.write_pool("boxoffice replay").await?).await?;
-    let live = databases.projector_pool(Access::WritesPatiently).await?;
+    let store = databases.store(databases.write_pool("boxoffice replay", Statements::Writes).await?).await?;
+    let live = databases.projector_pool(Statements::Patient).await?;
     let code = fingerprint().context("cannot read this program's file")?;
     let stop: &CancellationToken = shutdown.token();
     let rebuild = Rebuild { projection, live: &live, store: &store, code: &code, stop };

@@ -11,7 +11,7 @@ use platform::{
     Config, Shutdown,
     health::Check,
     metrics::Metrics,
-    postgres::{self, PoolOptions},
+    postgres::{self, PoolOptions, Statements},
     tokens::TokenChecker,
 };
 use processes::Processes;
@@ -21,7 +21,7 @@ use sqlx::PgPool;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
-use crate::databases::{Access, Databases};
+use crate::databases::Databases;
 
 /// A role, ready to run.
 pub(crate) struct Role {
@@ -38,7 +38,7 @@ pub(crate) async fn command_api(
     databases: &Databases,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Role> {
-    let pool = databases.write_pool("boxoffice command-api").await?;
+    let pool = databases.write_pool("boxoffice command-api", Statements::ByKeys).await?;
     let store = databases.store(pool.clone()).await?;
     let signing_key = SigningKey::load_or_make(&store, config.jwt_key.as_ref()).await?;
     let api = CommandApi::new(store, TokenChecker::new(pool.clone()), signing_key, config.hold_seconds);
@@ -71,13 +71,12 @@ pub(crate) async fn query_api(
     databases: &Databases,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Role> {
-    let read = databases.read_pool("boxoffice query-api", READ_SCHEMA, Access::Reads).await?;
+    let read = databases.read_pool("boxoffice query-api", READ_SCHEMA, Statements::Reads).await?;
     let options = PoolOptions {
         max_connections: AUDIT_CONNECTIONS,
         application_name: "boxoffice query-api audit",
         search_path: None,
-        read_only: true,
-        patient: false,
+        statements: Statements::Reads,
     };
     let write = postgres::connect(&databases.write_url, options).await?;
     let store = databases.store_unchecked(write.clone());
@@ -119,7 +118,7 @@ pub(crate) async fn relay(
     databases: &Databases,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Role> {
-    let pool = databases.write_pool("boxoffice relay").await?;
+    let pool = databases.write_pool("boxoffice relay", Statements::Writes).await?;
     let store = databases.store(pool).await?;
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let holder = format!("process {} on {}", std::process::id(), host.trim());
@@ -146,8 +145,8 @@ pub(crate) async fn projector(
     databases: &Databases,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Role> {
-    let read = databases.projector_pool(Access::Writes).await?;
-    let write = databases.write_pool("boxoffice projector").await?;
+    let read = databases.projector_pool(Statements::Writes).await?;
+    let write = databases.write_pool("boxoffice projector", Statements::Writes).await?;
     let store = databases.store(write).await?;
     let projector = Projector::new(read, store, config.kafka_brokers.clone());
     let state = projector.state();
@@ -170,7 +169,7 @@ pub(crate) async fn processes(
     databases: &Databases,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Role> {
-    let pool = databases.write_pool("boxoffice processes").await?;
+    let pool = databases.write_pool("boxoffice processes", Statements::Writes).await?;
     let store = databases.store(pool).await?;
     let mut processes = Processes::new(store, config.kafka_brokers.clone());
     if let Some(stripe) = stripe(config)? {

@@ -28,6 +28,29 @@ pub const LOCK_DEADLINE: Duration = Duration::from_secs(5);
 /// See [`WRITE_STATEMENT_DEADLINE`].
 pub const IDLE_TRANSACTION_DEADLINE: Duration = Duration::from_secs(10);
 
+/// A statement that goes by keys is planned once: to plan it anew each time costs as much as to run it. And it is planned
+/// for keys from the start: a plan that was made while a table is small would scan it, and be kept when the table has
+/// grown.
+const BY_KEYS: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+
+/// What a pool's statements are like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statements {
+    /// They read, and take no longer than [`READ_STATEMENT_DEADLINE`].
+    Reads,
+    /// They read and write, each by keys, within [`WRITE_STATEMENT_DEADLINE`].
+    ByKeys,
+    /// They read and write, within [`WRITE_STATEMENT_DEADLINE`].
+    Writes,
+    /// They may take as long as they need: migrations and rebuilds.
+    Patient,
+}
+
 /// How a pool is opened.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolOptions {
@@ -37,10 +60,8 @@ pub struct PoolOptions {
     pub application_name: &'static str,
     /// The schemas to look in; `None` keeps the server's default.
     pub search_path: Option<&'static str>,
-    /// Whether every transaction is read-only; then statements are limited to [`READ_STATEMENT_DEADLINE`] too.
-    pub read_only: bool,
-    /// Whether statements may take as long as they need: for migrations and rebuilds.
-    pub patient: bool,
+    /// What is asked for through it.
+    pub statements: Statements,
 }
 
 /// A pool could not be opened. Its text holds no part of the URL.
@@ -69,18 +90,21 @@ pub async fn connect(url: &SecretString, options: PoolOptions) -> Result<PgPool,
     if let Some(search_path) = options.search_path {
         settings = settings.options([("search_path", search_path.replace(' ', "\\ "))]);
     }
-    if options.read_only {
-        let deadline_ms = READ_STATEMENT_DEADLINE.as_millis().to_string();
-        settings = settings
-            .options([("default_transaction_read_only", "on"), ("statement_timeout", deadline_ms.as_str())]);
-    }
-    if !options.read_only && !options.patient {
-        let millis = |deadline: Duration| deadline.as_millis().to_string();
-        settings = settings.options([
+    let millis = |deadline: Duration| deadline.as_millis().to_string();
+    settings = match options.statements {
+        Statements::Reads => settings.options([
+            ("default_transaction_read_only", "on".to_owned()),
+            ("statement_timeout", millis(READ_STATEMENT_DEADLINE)),
+        ]),
+        Statements::ByKeys | Statements::Writes => settings.options([
             ("statement_timeout", millis(WRITE_STATEMENT_DEADLINE)),
             ("lock_timeout", millis(LOCK_DEADLINE)),
             ("idle_in_transaction_session_timeout", millis(IDLE_TRANSACTION_DEADLINE)),
-        ]);
+        ]),
+        Statements::Patient => settings,
+    };
+    if options.statements == Statements::ByKeys {
+        settings = settings.options(BY_KEYS);
     }
     PgPoolOptions::new()
         .max_connections(options.max_connections)

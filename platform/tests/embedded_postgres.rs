@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use platform::embedded_postgres::{EmbeddedPostgres, EmbeddedPostgresError};
-use platform::postgres::{PoolOptions, connect};
+use platform::postgres::{PoolOptions, Statements, connect};
 use secrecy::SecretString;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -37,8 +37,7 @@ async fn pool(url: &SecretString) -> Result<PgPool> {
         max_connections: 2,
         application_name: "platform-test",
         search_path: Some("\"$user\", public"),
-        read_only: false,
-        patient: false,
+        statements: Statements::Writes,
     };
     Ok(connect(url, options).await?)
 }

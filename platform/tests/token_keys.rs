@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use chrono::Utc;
 use jsonwebtoken::EncodingKey;
 use platform::embedded_postgres::EmbeddedPostgres;
-use platform::postgres::{PoolOptions, connect};
+use platform::postgres::{PoolOptions, Statements, connect};
 use platform::tokens::{AccessClaims, TokenChecker, TokenError};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -48,8 +48,7 @@ async fn keys_are_read_on_demand_forgotten_when_withdrawn_and_kept_while_the_dat
         max_connections: 2,
         application_name: "test",
         search_path: None,
-        read_only: false,
-        patient: false,
+        statements: Statements::Writes,
     };
     let pool = connect(&postgres.write_url(), options).await?;
     sqlx::query(

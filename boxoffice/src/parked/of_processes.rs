@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use event_store::{EventStore, StreamId};
-use platform::Config;
+use platform::{Config, postgres::Statements};
 use processes::parked::{self, ParkedEvent, Resumed};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ const MAX_TRIED: i64 = 10_000;
 
 pub(crate) async fn run(config: &Config, command: ProcessesParked) -> anyhow::Result<()> {
     let databases = Databases::beside_up(config).await?;
-    let store = databases.store(databases.write_pool("boxoffice parked").await?).await?;
+    let store = databases.store(databases.write_pool("boxoffice parked", Statements::Writes).await?).await?;
     match command {
         ProcessesParked::List { limit, json } => list(&store, limit, json).await?,
         ProcessesParked::Show { stream, json } => show(&store, &stream, json).await?,

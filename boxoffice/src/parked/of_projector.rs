@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use event_store::{EventStore, StreamId};
-use platform::Config;
+use platform::{Config, postgres::Statements};
 use projector::{
     Projection,
     parked::{self, ParkedEvent, ParkedStream},
@@ -11,20 +11,16 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::{MAX_SHOWN, of_event, print_event, print_rest, time};
-use crate::{
-    cli::ProjectorParked,
-    databases::{Access, Databases},
-    replay,
-};
+use crate::{cli::ProjectorParked, databases::Databases, replay};
 
 /// Most streams that are read at once when all of a projection are tried again.
 const MAX_STREAMS: i64 = 500;
 
 pub(crate) async fn run(config: &Config, command: ProjectorParked) -> anyhow::Result<()> {
     let databases = Databases::beside_up(config).await?;
-    let store = databases.store(databases.write_pool("boxoffice parked").await?).await?;
+    let store = databases.store(databases.write_pool("boxoffice parked", Statements::Writes).await?).await?;
     // Trying again may have to wait for a rebuild to switch its tables in.
-    let read = databases.projector_pool(Access::WritesPatiently).await?;
+    let read = databases.projector_pool(Statements::Patient).await?;
     match command {
         ProjectorParked::List { projection, limit, json } => {
             let projection = projection.as_deref().map(replay::projection).transpose()?;

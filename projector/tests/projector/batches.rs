@@ -18,7 +18,14 @@ const LEASE: Duration = Duration::from_secs(10);
 
 impl Databases {
     async fn apply(&self, projection: &dyn Projection, events: Vec<LoggedEvent>) {
-        apply_batch(projection, &self.read, &self.store, &Batch { events, checkpoint: None, must_last: false }).await.unwrap();
+        apply_batch(
+            projection,
+            &self.read,
+            &self.store,
+            &Batch { events, checkpoint: None, must_last: false },
+        )
+        .await
+        .unwrap();
     }
 
     /// Gives everything its place in the event log; answers with all of it.
