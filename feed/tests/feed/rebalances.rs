@@ -14,12 +14,23 @@ use tokio::time::timeout;
 use crate::{DEADLINE, Feed};
 
 const GROUP: &str = "shared";
+/// A commit takes no longer, if one is under way.
+const COMMIT: Duration = Duration::from_millis(300);
 /// Enough for every partition to have some.
 const EVENTS: usize = 300;
 
 impl Feed {
     /// How many partitions the group has committed an offset of.
     async fn committed_partitions(&self) -> usize {
+        self.committed_offsets().await.len()
+    }
+
+    /// How many records the group has committed, of partitions that it has read from their beginning.
+    async fn committed_records(&self) -> i64 {
+        self.committed_offsets().await.iter().sum()
+    }
+
+    async fn committed_offsets(&self) -> Vec<i64> {
         let asking: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.kafka.brokers())
             .set("group.id", format!("boxoffice-{GROUP}"))
@@ -29,7 +40,42 @@ impl Feed {
         list.add_partition_range(topic_of("event").unwrap(), 0, PARTITIONS - 1);
         let asked = tokio::task::spawn_blocking(move || asking.committed_offsets(list, DEADLINE).unwrap());
         let committed = asked.await.unwrap();
-        committed.elements().iter().filter(|e| matches!(e.offset(), Offset::Offset(_))).count()
+        let offset = |offset| match offset {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        committed.elements().iter().filter_map(|element| offset(element.offset())).collect()
+    }
+}
+
+/// What was made of other batches may not be on disk when the database crashes: they must come again then.
+#[tokio::test]
+async fn offsets_are_committed_with_batches_that_must_last_and_with_no_others() {
+    let feed = Feed::start().await;
+    let _relay = feed.relay();
+    let mut source = feed.source(GROUP, 0).await;
+    // The event log has nothing; from here on it follows Kafka.
+    assert!(timeout(COMMIT, source.next()).await.is_err());
+    let (mut taken, mut published, mut kinds) = (0, 0, [0, 0]);
+    while kinds.contains(&0) {
+        feed.append(1).await;
+        published += 1;
+        feed.until_published(published).await;
+        while taken < published {
+            let batch = timeout(DEADLINE, source.next()).await.unwrap().unwrap();
+            taken += batch.events.len() as i64;
+            let before = feed.committed_records().await;
+            source.done().unwrap();
+            kinds[usize::from(batch.must_last)] += 1;
+            if batch.must_last {
+                let all_are_committed = async || (feed.committed_records().await == taken).then_some(());
+                eventually("all that was taken is committed", DEADLINE, all_are_committed).await;
+            } else {
+                tokio::time::sleep(COMMIT).await;
+                assert_eq!(feed.committed_records().await, before);
+            }
+        }
+        assert!(published < 100, "{kinds:?}");
     }
 }
 
@@ -55,6 +101,7 @@ async fn what_is_in_hand_of_partitions_that_were_lost_is_not_committed() {
         rounds += 1;
         assert!(rounds < 120, "the second member gets nothing");
     }
+    while !timeout(DEADLINE, first.next()).await.unwrap().unwrap().must_last {}
     first.done().unwrap();
     let committed = eventually("the first member has committed", DEADLINE, || async {
         let committed = feed.committed_partitions().await;
