@@ -58,15 +58,18 @@ impl fmt::Debug for Stripe {
     }
 }
 
-/// Why a call led to nothing, and whether that is only how it ended when it was made before.
+/// Why a call led to nothing.
 struct Failure {
     error: GatewayError,
+    /// Whether that is only how it ended when it was made before.
     is_replayed: bool,
+    /// Whether it was made before in another form.
+    is_of_another_form: bool,
 }
 
 impl From<GatewayError> for Failure {
     fn from(error: GatewayError) -> Self {
-        Self { error, is_replayed: false }
+        Self { error, is_replayed: false, is_of_another_form: false }
     }
 }
 
@@ -138,7 +141,12 @@ impl Stripe {
             let answer = serde_json::from_slice(&body);
             return answer.map_err(|_| unavailable("the answer cannot be understood").into());
         }
-        Err(Failure { error: ApiError::parse(&body).meaning(status), is_replayed })
+        if matches!(status, 401 | 403) {
+            tracing::error!(status, "Stripe does not accept the key; nothing goes on before it does");
+        }
+        let answer = ApiError::parse(&body);
+        let is_of_another_form = answer.is_of_another_form(status);
+        Err(Failure { error: answer.meaning(status), is_replayed, is_of_another_form })
     }
 }
 
@@ -175,6 +183,10 @@ impl Gateway for Stripe {
                 // A repeated call answers what was true at the first one.
                 Ok(opened) => return self.payment(&opened.id).await,
                 Err(failure) if failure.is_replayed && failure.error.is_passing() => {}
+                // Another build has opened it.
+                Err(failure) if failure.is_of_another_form => {
+                    return self.find_payment(payment.payment_id).await?.ok_or(failure.error);
+                }
                 Err(failure) => return Err(failure.error),
             }
         }

@@ -4,6 +4,7 @@ use payments::{
     About, Gateway, GatewayError, NewPayment, NewRefund, PaymentMethod, PaymentStanding, RefundStanding,
     Stripe,
 };
+use serde_json::{Value, json};
 use testkit::stripe::{FakeStripe, Faults, Totals};
 use uuid::Uuid;
 
@@ -127,4 +128,43 @@ async fn what_was_opened_is_found_by_its_id_as_it_is_now() {
     let found = stripe.find_payment(payment.payment_id).await.unwrap().expect("found");
     assert_eq!((found.reference, found.standing), (reference, PaymentStanding::Authorised));
     assert!(stripe.find_payment(Uuid::now_v7()).await.unwrap().is_none());
+}
+
+/// What a proxy may say, or Stripe about the key.
+fn stray_answers() -> Vec<(u16, Value)> {
+    let error = |kind: &str| json!({ "error": { "type": kind, "code": "a_test" } });
+    vec![
+        (408, Value::Null),
+        (404, json!("no such page")),
+        (404, json!({ "error": "no such page" })),
+        (413, json!({})),
+        (400, error("idempotency_error")),
+        (401, error("invalid_request_error")),
+        (403, error("invalid_request_error")),
+        (429, error("invalid_request_error")),
+    ]
+}
+
+#[tokio::test]
+async fn what_somebody_else_says_on_the_way_is_not_stripes_last_word() {
+    let (fake, stripe) = fake().await;
+    let (payment, reference) = authorised(&stripe).await;
+    for (status, body) in stray_answers() {
+        fake.intercept_next("capture", status, body);
+        failed(stripe.capture(payment.payment_id, &reference).await);
+    }
+    assert_eq!(fake.totals().authorised, PRICE);
+    let captured = stripe.capture(payment.payment_id, &reference).await.unwrap();
+    assert_eq!(captured.standing, PaymentStanding::Captured);
+}
+
+#[tokio::test]
+async fn what_another_build_has_opened_in_another_form_is_found() {
+    let (_fake, stripe) = fake().await;
+    let payment = new_payment();
+    let opened = stripe.open(&payment).await.unwrap();
+    authorise(&stripe, &payment, &opened.reference).await;
+    let about = About { event_id: Uuid::now_v7(), ..payment.about };
+    let found = stripe.open(&NewPayment { about, ..payment }).await.unwrap();
+    assert_eq!((found.reference, found.standing), (opened.reference, PaymentStanding::Authorised));
 }

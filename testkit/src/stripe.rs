@@ -41,7 +41,7 @@ use axum::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use faults::Fate;
+use faults::{Fate, Planned};
 use ledger::{Answer, Ledger};
 use webhooks::Webhooks;
 
@@ -56,8 +56,7 @@ struct Shared {
     ledger: Mutex<Ledger>,
     /// Until when the calls with these keys are under way.
     under_way: Mutex<HashMap<String, Instant>>,
-    /// Which calls are going to break, and whether after all was done.
-    breaking: Mutex<Vec<(String, bool)>>,
+    planned: Mutex<Planned>,
     faults: Faults,
     webhooks: Webhooks,
 }
@@ -73,7 +72,7 @@ impl FakeStripe {
         let shared = Arc::new(Shared {
             ledger: Mutex::default(),
             under_way: Mutex::default(),
-            breaking: Mutex::default(),
+            planned: Mutex::default(),
             webhooks: Webhooks::signed_with(webhook_secret, faults),
             faults,
         });
@@ -110,7 +109,12 @@ impl FakeStripe {
     /// The next call of this step that is not remembered yet (`open`, `confirm`, `capture`, `cancel`, `refund`) fails with
     /// 500, before anything was done or after; that is remembered under its key.
     pub fn break_next(&self, step: &str, is_done: bool) {
-        self.shared.breaking().push((step.to_owned(), is_done));
+        self.shared.planned().break_next(step, is_done);
+    }
+
+    /// The next call of this step is answered so by something on the way, and does not come through.
+    pub fn intercept_next(&self, step: &str, status: u16, body: Value) {
+        self.shared.planned().intercept_next(step, status, body);
     }
 
     /// A payment's money is taken back by the bank before it was captured, as after a week.
@@ -139,16 +143,14 @@ impl Shared {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn breaking(&self) -> std::sync::MutexGuard<'_, Vec<(String, bool)>> {
-        self.breaking.lock().unwrap_or_else(PoisonError::into_inner)
+    fn planned(&self) -> std::sync::MutexGuard<'_, Planned> {
+        self.planned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a call breaks, and if so whether all is done before.
     fn breaks(&self, what: &str, fate: Fate) -> Option<bool> {
-        let mut breaking = self.breaking();
-        let is_next = |(step, _): &(String, bool)| what.split(' ').next() == Some(step.as_str());
-        if let Some(place) = breaking.iter().position(is_next) {
-            return Some(breaking.remove(place).1);
+        if let Some(is_done) = self.planned().breaks(what) {
+            return Some(is_done);
         }
         match fate {
             Fate::Breaks { is_done } => Some(is_done),
@@ -164,6 +166,9 @@ impl Shared {
         form: &[u8],
         change: impl FnOnce(&mut Ledger, &[(String, String)]) -> Answer,
     ) -> Response {
+        if let Some((status, body)) = self.planned().intercepts(what) {
+            return answer(status, &body, false);
+        }
         let fate = self.faults.fate();
         if fate == Fate::Fails {
             return answer(500, &ledger::error("api_error", "internal_error"), false);

@@ -32,8 +32,11 @@ impl Payments {
             let (booking_id, attendee_id) = (booking.id, booking.user_id);
             self.submit(booking, ShowOrder::KeepHold { booking_id, attendee_id }).await?;
         }
+        let abandoned_at = payment.started_at + self.abandoned_after;
         match self.locate(booking, payment, now).await? {
             Some(found) => self.follow(booking, payment, found, now).await,
+            // It may be there, and not be found yet.
+            None if now < abandoned_at => Ok(Then::Wait(abandoned_at)),
             None => self.decline(booking, payment, "abandoned").await,
         }
     }
@@ -53,8 +56,10 @@ impl Payments {
             }
             None => match self.gateway.open(&new_payment(booking, payment)).await {
                 Ok(opened) => Some(opened),
-                // Never will be: so nobody can confirm it.
-                Err(GatewayError::Declined { .. } | GatewayError::Refused { .. }) => None,
+                // Never will be, so that nobody can confirm it; unless it was opened before this was refused.
+                Err(GatewayError::Declined { .. } | GatewayError::Refused { .. }) => {
+                    self.gateway.find_payment(payment.id.uuid()).await?
+                }
                 Err(error) => return Err(error.into()),
             },
         })

@@ -15,7 +15,9 @@ use domain::{
 use event_store::{
     Append, CommandContext, EventStore, MasterKey, Metadata, NewEvent, NoCompanion, StreamAppend, StreamId,
 };
-use payments::{Gateway, MemoryLedger, PaymentMethod, PaymentStanding, RefundStanding, TestGateway};
+use payments::{
+    About, Gateway, MemoryLedger, NewPayment, PaymentMethod, PaymentStanding, RefundStanding, TestGateway,
+};
 use sqlx::postgres::PgPoolOptions;
 use tokio::{sync::OnceCell, task::JoinHandle};
 use uuid::Uuid;
@@ -89,6 +91,10 @@ impl BoxOffice {
 
     pub(crate) fn ungated(&self) -> Arc<TestGateway<MemoryLedger>> {
         Arc::new(TestGateway::on(self.ledger.clone()))
+    }
+
+    pub(crate) async fn now(&self) -> DateTime<Utc> {
+        self.store.now().await.unwrap()
     }
 
     pub(crate) async fn order(&self, order: ShowOrder) -> Result<(), OrderError> {
@@ -240,6 +246,21 @@ impl BoxOffice {
         let (show, _) = self.store.load::<Show>(&self.show_id.to_string()).await.unwrap();
         assert_eq!(show.created().unwrap().sold(), u32::from(is_confirmed), "{booking:?}");
     }
+}
+
+/// At the gateway it went further, before whoever drives the attempt here knew of it.
+pub(crate) async fn authorised_at(
+    gateway: &dyn Gateway,
+    office: &BoxOffice,
+    payment_id: PaymentId,
+) -> String {
+    let booking = office.booking().await;
+    let about = About { booking_id: booking.id.uuid(), event_id: booking.event_id.uuid() };
+    let (payment_id, currency) = (payment_id.uuid(), "EUR".to_owned());
+    let opened = gateway.open(&NewPayment { payment_id, about, amount: PRICE, currency }).await.unwrap();
+    let method = PaymentMethod::parse("pm_card_visa").unwrap();
+    gateway.authorise(payment_id, &opened.reference, &method).await.unwrap();
+    opened.reference
 }
 
 fn new_show(show_id: ShowId, hold_seconds: u32) -> CreateShow {

@@ -9,12 +9,12 @@ use domain::{
     PaymentId,
     booking::{BookingStatus, PaymentReference, PaymentState, PaymentStep, RefundState},
 };
-use payments::{About, Gateway, NewPayment, PaymentMethod, Stripe};
+use payments::{Gateway, Stripe};
 use testkit::stripe::{FakeStripe, Faults, Totals};
 use uuid::Uuid;
 
 use crate::{
-    box_office::{BoxOffice, PRICE},
+    box_office::{BoxOffice, PRICE, authorised_at},
     gate::{Call, Gate, Moment},
 };
 
@@ -27,17 +27,6 @@ async fn started_long_ago(first: &BoxOffice) -> (BoxOffice, PaymentId) {
     let payment_id = PaymentId::new(Uuid::now_v7());
     office.write_down(PaymentStep::Start { payment_id }, Utc::now() - LONG).await;
     (office, payment_id)
-}
-
-/// At the gateway it went further, before whoever drove it died.
-async fn authorised_at(gateway: &dyn Gateway, office: &BoxOffice, payment_id: PaymentId) -> String {
-    let booking = office.booking().await;
-    let about = About { booking_id: booking.id.uuid(), event_id: booking.event_id.uuid() };
-    let (payment_id, currency) = (payment_id.uuid(), "EUR".to_owned());
-    let opened = gateway.open(&NewPayment { payment_id, about, amount: PRICE, currency }).await.unwrap();
-    let method = PaymentMethod::parse("pm_card_visa").unwrap();
-    gateway.authorise(payment_id, &opened.reference, &method).await.unwrap();
-    opened.reference
 }
 
 #[tokio::test(flavor = "multi_thread")]

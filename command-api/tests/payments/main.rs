@@ -15,3 +15,4 @@ mod holds;
 mod interleavings;
 mod refunds;
 mod remembered;
+mod stray_answers;

@@ -111,16 +111,64 @@ impl ApiError {
         serde_json::from_slice(body).unwrap_or_default()
     }
 
+    /// Whether the key stands for another form: somebody asked for the same before, and in another way.
+    pub(super) fn is_of_another_form(&self, status: u16) -> bool {
+        status == 400 && self.error.kind.as_deref() == Some("idempotency_error")
+    }
+
+    /// Only what Stripe itself says about the call, or about the card, is its last word. Whatever else comes, from a proxy
+    /// or about the key, may come in spite of what was done.
     pub(super) fn meaning(self, status: u16) -> GatewayError {
         let unavailable = |reason| GatewayError::Unavailable { reason };
         match (status, self.error.kind.as_deref()) {
-            (402, _) | (_, Some("card_error")) => GatewayError::Declined { reason: self.error.reason() },
+            // Some things that play Stripe call it a bad request with this status.
+            (400..=499, Some("card_error")) | (402, Some("invalid_request_error")) => {
+                GatewayError::Declined { reason: self.error.reason() }
+            }
             // The key: whoever runs this must look, and then it can go on.
             (401 | 403, _) => unavailable("the key is not accepted"),
-            (409, _) => GatewayError::UnderWay,
+            (409, Some(_)) => GatewayError::UnderWay,
             (429, _) => unavailable("too many calls"),
-            (400..=499, _) => GatewayError::Refused { reason: self.error.reason() },
+            (400 | 404, Some("invalid_request_error")) => {
+                GatewayError::Refused { reason: self.error.reason() }
+            }
+            (400, Some("idempotency_error")) => unavailable("the key stands for another form"),
+            (400..=499, _) => unavailable("an answer that is not Stripe's"),
             _ => unavailable("an error of the gateway"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: &str = r#"{ "error": { "type": "invalid_request_error", "code": "a_code" } }"#;
+    const CARD: &str = r#"{ "error": { "type": "card_error", "code": "a_code" } }"#;
+    const KEY: &str = r#"{ "error": { "type": "idempotency_error", "code": "a_code" } }"#;
+
+    fn meaning(status: u16, body: &str) -> GatewayError {
+        ApiError::parse(body.as_bytes()).meaning(status)
+    }
+
+    #[test]
+    fn only_what_stripe_says_about_the_call_or_the_card_is_its_last_word() {
+        let reason = || "a_code".to_owned();
+        assert_eq!(meaning(402, CARD), GatewayError::Declined { reason: reason() });
+        for status in [400, 404] {
+            assert_eq!(meaning(status, CALL), GatewayError::Refused { reason: reason() });
+        }
+        assert_eq!(meaning(409, KEY), GatewayError::UnderWay);
+        for status in 400..=599 {
+            for body in ["", "<h1>Not found</h1>", "{}", r#"{ "error": "not found" }"#, r#"{ "error": {} }"#]
+            {
+                let meant = meaning(status, body);
+                assert!(matches!(meant, GatewayError::Unavailable { .. }), "{status} {body}: {meant:?}");
+            }
+        }
+        for (status, body) in [(400, KEY), (401, CALL), (403, CALL), (408, CALL), (424, CALL), (429, CALL)] {
+            let meant = meaning(status, body);
+            assert!(matches!(meant, GatewayError::Unavailable { .. }), "{status} {body}: {meant:?}");
         }
     }
 }

@@ -1,9 +1,11 @@
-//! How often something goes wrong. Random, from a fixed seed.
+//! How often something goes wrong, random, from a fixed seed; and what goes wrong next, as a test wants it.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
+
+use serde_json::Value;
 
 /// In hundredths.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,6 +63,41 @@ impl Faults {
         let millis = u64::try_from(self.delayed.as_millis()).unwrap_or(u64::MAX).max(1);
         (0..copies).map(|_| Duration::from_millis(random() % millis)).collect()
     }
+}
+
+/// What becomes of the next calls of a step, as a test wants it.
+#[derive(Default)]
+pub(super) struct Planned {
+    /// Those that break, and whether after all was done.
+    breaking: Vec<(String, bool)>,
+    /// Those that something on the way answers, and how.
+    intercepted: Vec<(String, u16, Value)>,
+}
+
+impl Planned {
+    pub(super) fn break_next(&mut self, step: &str, is_done: bool) {
+        self.breaking.push((step.to_owned(), is_done));
+    }
+
+    pub(super) fn intercept_next(&mut self, step: &str, status: u16, body: Value) {
+        self.intercepted.push((step.to_owned(), status, body));
+    }
+
+    pub(super) fn breaks(&mut self, what: &str) -> Option<bool> {
+        let place = self.breaking.iter().position(|(step, _)| is_of(what, step))?;
+        Some(self.breaking.remove(place).1)
+    }
+
+    pub(super) fn intercepts(&mut self, what: &str) -> Option<(u16, Value)> {
+        let place = self.intercepted.iter().position(|(step, ..)| is_of(what, step))?;
+        let (_, status, body) = self.intercepted.remove(place);
+        Some((status, body))
+    }
+}
+
+/// A call is its step, and perhaps what it is about.
+fn is_of(what: &str, step: &str) -> bool {
+    what.split(' ').next() == Some(step)
 }
 
 /// Splitmix64.
