@@ -4,7 +4,7 @@
 //! later by who knows no payment method, and cancelling what it made keeps a late confirmation from having an effect.
 //!
 //! Stripe remembers how a call ended under its key for a day, even if that was an error of its own, and says so:
-//! `keys` has what is asked next then.
+//! `keys` has what is asked next then. `refunds` looks for what has gone back.
 //!
 //! Forms, states and codes: <https://docs.stripe.com/api/payment_intents>, <https://docs.stripe.com/api/refunds>,
 //! <https://docs.stripe.com/api/errors>; keys: <https://docs.stripe.com/api/idempotent_requests>.
@@ -12,6 +12,7 @@
 mod answers;
 mod forms;
 mod keys;
+mod refunds;
 
 use std::{fmt, time::Duration};
 
@@ -25,7 +26,7 @@ use crate::{
     Gateway, GatewayError, GatewayPayment, GatewayRefund, IdempotencyKey, NewPayment, NewRefund,
     PaymentMethod, PaymentStanding, RefundStanding, Step,
 };
-use answers::{ApiError, Intent, Intents, Refund, Refunds};
+use answers::{ApiError, Intent, Intents, Refund};
 
 /// The version of Stripe's API that forms and answers are of; each request says it.
 const API_VERSION: &str = "2024-06-20";
@@ -36,8 +37,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TIMEOUT: Duration = Duration::from_secs(35);
 /// Largest answer that is read.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
-/// Most refunds of a payment that are looked through; there are one or two.
-const MAX_REFUNDS: &str = "100";
 
 /// What an answer carries that Stripe gave before, to the same key.
 const REPLAYED: &str = "idempotent-replayed";
@@ -249,7 +248,7 @@ impl Gateway for Stripe {
             match self.post::<Refund>(&["refunds"], &key, &form).await {
                 Ok(made) => return made.refund(),
                 Err(failure) if failure.is_replayed && failure.error.is_passing() => failed = failure.error,
-                Err(failure) => return Err(failure.error),
+                Err(failure) => return self.given_back_by_hand(refund, failure.error).await,
             }
             // It may have been made before that error came about.
             let found = self.find_refund(&refund.reference, refund.refund_id).await?;
@@ -265,12 +264,9 @@ impl Gateway for Stripe {
         reference: &str,
         refund_id: Uuid,
     ) -> Result<Option<GatewayRefund>, GatewayError> {
-        let request = self.http.get(self.url(&["refunds"]));
-        let request = request.query(&[("payment_intent", reference), ("limit", MAX_REFUNDS)]);
-        let found: Refunds = self.send(request).await?;
-        // Newest first.
-        let tries = found.data.into_iter().filter(|refund| refund.is_of(refund_id));
-        let tries = tries.map(|refund| refund.refund()).collect::<Result<Vec<_>, _>>()?;
+        let found = self.refunds_of(reference).await?;
+        let tries = found.iter().filter(|refund| refund.is_of(refund_id));
+        let tries = tries.map(Refund::refund).collect::<Result<Vec<_>, _>>()?;
         let has_failed = |refund: &GatewayRefund| matches!(refund.standing, RefundStanding::Failed { .. });
         Ok(tries.iter().find(|refund| !has_failed(refund)).or(tries.first()).cloned())
     }

@@ -121,6 +121,48 @@ async fn a_refund_that_stripe_remembers_as_failed_is_made_once() {
 }
 
 #[tokio::test]
+async fn what_was_given_back_by_hand_counts_once_all_of_it_is_back() {
+    let (fake, stripe) = fake().await;
+    let (payment, reference) = authorised(&stripe).await;
+    stripe.capture(payment.payment_id, &reference).await.unwrap();
+    let booking_id = payment.about.booking_id.to_string();
+    let refund = |resumed| NewRefund {
+        refund_id: Uuid::now_v7(),
+        resumed,
+        reference: reference.clone(),
+        about: payment.about,
+        amount: PRICE,
+        currency: payment.currency.clone(),
+    };
+    fake.refund_by_hand(&booking_id, PRICE - 1);
+    let refused = stripe.refund(&refund(1)).await;
+    assert!(matches!(refused, Err(GatewayError::Refused { .. })), "{refused:?}");
+    fake.refund_by_hand(&booking_id, 1);
+    let found = stripe.refund(&refund(2)).await.unwrap();
+    assert_eq!((found.standing, found.resumed), (RefundStanding::Made, 2));
+    assert_eq!(fake.totals().refunded, PRICE);
+}
+
+/// Another refund of ours is not this one.
+#[tokio::test]
+async fn what_another_refund_gave_back_counts_for_that_one_alone() {
+    let (_fake, stripe) = fake().await;
+    let (payment, reference) = authorised(&stripe).await;
+    stripe.capture(payment.payment_id, &reference).await.unwrap();
+    let refund = || NewRefund {
+        refund_id: Uuid::now_v7(),
+        resumed: 0,
+        reference: reference.clone(),
+        about: payment.about,
+        amount: PRICE,
+        currency: payment.currency.clone(),
+    };
+    assert_eq!(stripe.refund(&refund()).await.unwrap().standing, RefundStanding::Made);
+    let refused = stripe.refund(&refund()).await;
+    assert!(matches!(refused, Err(GatewayError::Refused { .. })), "{refused:?}");
+}
+
+#[tokio::test]
 async fn what_was_opened_is_found_by_its_id_as_it_is_now() {
     let (_fake, stripe) = fake().await;
     let (payment, reference) = authorised(&stripe).await;

@@ -122,6 +122,14 @@ impl FakeStripe {
         self.shared.ledger().let_authorisations_lapse();
     }
 
+    /// Somebody gives back so much of a booking's payment in the dashboard.
+    ///
+    /// # Panics
+    /// When there is no payment of it.
+    pub fn refund_by_hand(&self, booking_id: &str, amount: i64) {
+        self.shared.ledger().refund_by_hand(booking_id, amount);
+    }
+
     /// Says again, signed anew, everything that was ever said.
     pub fn say_everything_again(&self) {
         self.shared.webhooks.say_everything_again();

@@ -39,8 +39,8 @@ pub enum PaymentsError {
     /// The gateway.
     #[error("the payment gateway failed")]
     Gateway(#[from] GatewayError),
-    /// The gateway calls the payment something that no event can hold.
-    #[error("the payment gateway's name of a payment cannot be kept")]
+    /// The gateway calls the payment something that no event can hold, or does not find a payment that it has made.
+    #[error("the payment gateway's name of a payment is not known, or cannot be kept")]
     BadReference,
     /// What the booking wants and what the gateway says do not come together.
     #[error("the payment gets no further")]
@@ -122,13 +122,27 @@ impl Payments {
         Ok(done)
     }
 
+    /// What the gateway calls a payment. No event says so of one whose money was taken before anybody here had heard that it
+    /// was set aside: it is looked up.
+    ///
+    /// # Errors
+    /// It is not found, or not yet: a search is behind.
+    pub(super) async fn reference(&self, payment: &Payment) -> Result<String, PaymentsError> {
+        if let Some(reference) = &payment.reference {
+            return Ok(reference.as_str().to_owned());
+        }
+        let found = self.gateway.find_payment(payment.id.uuid()).await?;
+        found.map(|found| found.reference).ok_or(PaymentsError::BadReference)
+    }
+
     async fn capture(
         &self,
         booking: &PlacedBooking,
         payment: &Payment,
         now: DateTime<Utc>,
     ) -> Result<Then, PaymentsError> {
-        let reference = payment.reference.as_ref().ok_or(PaymentsError::BadReference)?.as_str();
+        let reference = self.reference(payment).await?;
+        let reference = reference.as_str();
         let id = payment.id.uuid();
         let captured = if now - payment.since > KEY_LIFETIME {
             match self.gateway.payment(reference).await? {
@@ -182,8 +196,7 @@ impl Payments {
 
     /// The tickets are gone.
     async fn give_back(&self, booking: &PlacedBooking, payment: &Payment) -> Result<Then, PaymentsError> {
-        let reference = payment.reference.as_ref().ok_or(PaymentsError::BadReference)?.as_str();
-        let found = self.gateway.payment(reference).await?;
+        let found = self.gateway.payment(&self.reference(payment).await?).await?;
         self.let_go(booking, payment, found, "booking-cancelled").await
     }
 

@@ -19,12 +19,11 @@ impl Payments {
         refund: &Refund,
         now: DateTime<Utc>,
     ) -> Result<Then, PaymentsError> {
-        let payment = booking.payment(refund.payment_id);
-        let reference = payment.and_then(|payment| payment.reference.as_ref());
-        let reference = reference.ok_or(PaymentsError::BadReference)?.as_str();
+        let payment = booking.payment(refund.payment_id).ok_or(PaymentsError::BadReference)?;
+        let reference = self.reference(payment).await?;
         let refund_id = refund.id;
         // An earlier try may have come through, whatever it looked like from here.
-        let found = self.gateway.find_refund(reference, refund_id.uuid()).await?;
+        let found = self.gateway.find_refund(&reference, refund_id.uuid()).await?;
         let has_failed = |found: &GatewayRefund| matches!(found.standing, RefundStanding::Failed { .. });
         let made = match found.filter(|found| !has_failed(found) || found.resumed >= refund.resumed) {
             Some(found) => Ok(found),
@@ -32,7 +31,7 @@ impl Payments {
                 let new = NewRefund {
                     refund_id: refund_id.uuid(),
                     resumed: refund.resumed,
-                    reference: reference.to_owned(),
+                    reference,
                     about: about(booking),
                     amount: refund.amount.amount,
                     currency: currency(refund.amount),
@@ -90,9 +89,9 @@ impl Payments {
         booking: &PlacedBooking,
         refund: &Refund,
     ) -> Result<(), PaymentsError> {
-        let payment = booking.payment(refund.payment_id).and_then(|payment| payment.reference.as_ref());
-        let Some(reference) = payment else { return Ok(()) };
-        let found = self.gateway.find_refund(reference.as_str(), refund.id.uuid()).await?;
+        let payment = booking.payment(refund.payment_id).ok_or(PaymentsError::BadReference)?;
+        let reference = self.reference(payment).await?;
+        let found = self.gateway.find_refund(&reference, refund.id.uuid()).await?;
         if let Some(RefundStanding::Failed { reason }) = found.map(|found| found.standing) {
             tracing::warn!(booking = %booking.id, refund = %refund.id, reason, "a refund that was made came back");
             let reason = code(&reason);

@@ -1,11 +1,19 @@
 //! Money that goes back goes back once, wherever whoever drives it dies.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use command_api::{Progress, ShowOrder};
-use domain::booking::{PaymentState, PaymentStep, RefundState};
+use domain::{
+    PaymentId,
+    booking::{PaymentState, PaymentStep, RefundState},
+};
+use payments::{Gateway, Stripe};
+use testkit::stripe::{FakeStripe, Faults};
+use uuid::Uuid;
 
 use crate::{
-    box_office::BoxOffice,
+    box_office::{BoxOffice, PRICE, authorised_at},
     gate::{Call, Gate, Moment},
 };
 
@@ -89,4 +97,43 @@ async fn a_refund_that_was_given_up_is_made_once_when_it_is_resumed() {
     office.settle().await;
     office.money_and_tickets_agree().await;
     assert_eq!(office.booking().await.refunds[0].state, RefundState::Made);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_somebody_made_by_hand_is_made_when_it_is_resumed() {
+    let fake = FakeStripe::start(Faults::default(), "whsec_of_the_fake").await;
+    let stripe = Arc::new(Stripe::new("sk_test_fake".to_owned().into(), Some(fake.url())).unwrap());
+    let office = BoxOffice::open().await;
+    let booking_id = office.booking_id;
+    office.pay_through(stripe.clone(), "pm_card_refundFail").await.unwrap();
+    office.cancel().await;
+    let payments = office.process(stripe);
+    assert_eq!(payments.drive(booking_id).await.unwrap(), Progress::Settled);
+    let refund = office.booking().await.refunds[0].clone();
+    assert_eq!(refund.state, RefundState::Failed);
+    fake.refund_by_hand(&booking_id.to_string(), PRICE);
+    let step = PaymentStep::ResumeRefund { refund_id: refund.id };
+    office.order(ShowOrder::Pay { booking_id, step }).await.unwrap();
+    assert_eq!(payments.drive(booking_id).await.unwrap(), Progress::Settled);
+    assert_eq!(office.booking().await.refunds[0].state, RefundState::Made);
+    assert_eq!(fake.totals().refunded, PRICE);
+}
+
+/// Somebody took it in the gateway's dashboard, before anybody here heard that the bank had agreed.
+#[tokio::test(flavor = "multi_thread")]
+async fn money_of_an_attempt_whose_name_at_the_gateway_was_never_written_down_goes_back() {
+    let office = BoxOffice::open().await;
+    let payment_id = PaymentId::new(Uuid::now_v7());
+    office.write_down(PaymentStep::Start { payment_id }, office.now().await).await;
+    let reference = authorised_at(&*office.ungated(), &office, payment_id).await;
+    office.ungated().capture(payment_id.uuid(), &reference).await.unwrap();
+    office.cancel().await;
+    office.settle().await;
+    office.money_and_tickets_agree().await;
+    let booking = office.booking().await;
+    assert_eq!(
+        (booking.payments[0].state, booking.refunds[0].state),
+        (PaymentState::Captured, RefundState::Made)
+    );
+    office.process(office.ungated()).look_back(office.booking_id).await.unwrap();
 }

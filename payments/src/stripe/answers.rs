@@ -27,6 +27,8 @@ pub(super) struct Intents {
 #[derive(Deserialize)]
 pub(super) struct Refund {
     #[serde(default)]
+    pub(super) amount: i64,
+    #[serde(default)]
     status: Option<String>,
     #[serde(default)]
     failure_reason: Option<String>,
@@ -95,6 +97,11 @@ impl Refund {
 
     pub(super) fn is_of(&self, refund_id: Uuid) -> bool {
         self.metadata["refund_id"] == refund_id.to_string()
+    }
+
+    /// Whether it was not asked for here.
+    pub(super) fn is_nobodys(&self) -> bool {
+        self.metadata["refund_id"].is_null()
     }
 }
 

@@ -7,7 +7,7 @@ type Form = Vec<(&'static str, String)>;
 /// A PaymentIntent for a card that is authorised now and captured later.
 pub(super) fn intent(payment: &NewPayment) -> Result<Form, GatewayError> {
     Ok(vec![
-        ("amount", amount(payment.amount, &payment.currency)?),
+        ("amount", amount(payment.amount, &payment.currency)?.to_string()),
         ("currency", payment.currency.to_ascii_lowercase()),
         ("capture_method", "manual".to_owned()),
         ("payment_method_types[]", "card".to_owned()),
@@ -20,7 +20,7 @@ pub(super) fn intent(payment: &NewPayment) -> Result<Form, GatewayError> {
 pub(super) fn refund(refund: &NewRefund) -> Result<Form, GatewayError> {
     Ok(vec![
         ("payment_intent", refund.reference.clone()),
-        ("amount", amount(refund.amount, &refund.currency)?),
+        ("amount", amount(refund.amount, &refund.currency)?.to_string()),
         ("metadata[refund_id]", refund.refund_id.to_string()),
         ("metadata[resumed]", refund.resumed.to_string()),
         ("metadata[booking_id]", refund.about.booking_id.to_string()),
@@ -30,17 +30,17 @@ pub(super) fn refund(refund: &NewRefund) -> Result<Form, GatewayError> {
 
 /// Stripe counts minor units as ISO 4217 does, save where <https://docs.stripe.com/currencies> says otherwise: it takes
 /// two decimals of two currencies that have none any more, none of one that has two, and no third decimal that is not 0.
-fn amount(minor: i64, currency: &str) -> Result<String, GatewayError> {
+pub(super) fn amount(minor: i64, currency: &str) -> Result<i64, GatewayError> {
     match currency {
-        "ISK" | "UGX" => Ok((minor * 100).to_string()),
+        "ISK" | "UGX" => Ok(minor * 100),
         "MGA" if minor % 100 != 0 => {
             Err(GatewayError::Refused { reason: "amount_second_decimal".to_owned() })
         }
-        "MGA" => Ok((minor / 100).to_string()),
+        "MGA" => Ok(minor / 100),
         "BHD" | "JOD" | "KWD" | "OMR" | "TND" if minor % 10 != 0 => {
             Err(GatewayError::Refused { reason: "amount_third_decimal".to_owned() })
         }
-        _ => Ok(minor.to_string()),
+        _ => Ok(minor),
     }
 }
 
@@ -50,12 +50,12 @@ mod tests {
 
     #[test]
     fn amounts_are_in_the_units_that_stripe_wants() {
-        assert_eq!(amount(2_500, "EUR").unwrap(), "2500");
-        assert_eq!(amount(2_500, "JPY").unwrap(), "2500");
-        assert_eq!(amount(2_500, "ISK").unwrap(), "250000");
-        assert_eq!(amount(2_500, "KWD").unwrap(), "2500");
+        assert_eq!(amount(2_500, "EUR").unwrap(), 2_500);
+        assert_eq!(amount(2_500, "JPY").unwrap(), 2_500);
+        assert_eq!(amount(2_500, "ISK").unwrap(), 250_000);
+        assert_eq!(amount(2_500, "KWD").unwrap(), 2_500);
         amount(2_501, "KWD").unwrap_err();
-        assert_eq!(amount(2_500, "MGA").unwrap(), "25");
+        assert_eq!(amount(2_500, "MGA").unwrap(), 25);
         amount(2_501, "MGA").unwrap_err();
     }
 
@@ -81,7 +81,7 @@ mod tests {
             let currency = iso_currency::Currency::from_code(code).expect("a currency");
             let minor = 10 * 10_i64.pow(u32::from(currency.exponent().expect("decimals")));
             let expected = 10 * 10_i64.pow(decimals(code));
-            assert_eq!(amount(minor, code).unwrap(), expected.to_string(), "{code}");
+            assert_eq!(amount(minor, code).unwrap(), expected, "{code}");
         }
     }
 }
