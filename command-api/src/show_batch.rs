@@ -165,7 +165,8 @@ impl ShowWriter {
                 put(&mut streams, append, named == Some(booking_id));
             }
         }
-        if let ShowOrder::CancelBooking { booking_id, .. } = waiting.order
+        if let ShowOrder::CancelBooking { booking_id, .. } | ShowOrder::CancelUnused { booking_id, .. } =
+            waiting.order
             && decided.of_show.is_empty()
             && let Some(show) = self.show.created()
         {

@@ -34,6 +34,13 @@ pub enum ShowOrder {
         /// Whose it is.
         attendee_id: UserId,
     },
+    /// The same, unless its tickets may have been used: not once they are sold and the show is over.
+    CancelUnused {
+        /// Which booking.
+        booking_id: BookingId,
+        /// Whose it is.
+        attendee_id: UserId,
+    },
     /// A step of paying, or of giving money back.
     Pay {
         /// Which booking.
@@ -154,6 +161,9 @@ impl ShowOrder {
             Self::CancelBooking { booking_id, attendee_id } => {
                 ShowCommand::ReleaseTickets { booking_id: *booking_id, attendee_id: *attendee_id, at }
             }
+            Self::CancelUnused { booking_id, attendee_id } => {
+                ShowCommand::ReleaseUnused { booking_id: *booking_id, attendee_id: *attendee_id, at }
+            }
             Self::ExpireHolds { limit } => ShowCommand::ExpireHolds { limit: *limit, at },
             Self::StartSales => ShowCommand::StartSales { at },
             Self::ReleaseCancelled { limit } => ShowCommand::ReleaseCancelled { limit: *limit, at },
@@ -176,6 +186,7 @@ impl ShowOrder {
             Self::Place { .. }
             | Self::Extend { .. }
             | Self::CancelBooking { .. }
+            | Self::CancelUnused { .. }
             | Self::KeepHold { .. }
             | Self::ExpireHolds { .. }
             | Self::StartSales
@@ -190,6 +201,7 @@ impl ShowOrder {
             Self::Place { booking_id, .. }
             | Self::Extend { booking_id, .. }
             | Self::CancelBooking { booking_id, .. }
+            | Self::CancelUnused { booking_id, .. }
             | Self::Pay { booking_id, .. }
             | Self::KeepHold { booking_id, .. } => Some(*booking_id),
             Self::ExpireHolds { .. }

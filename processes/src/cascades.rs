@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use command_api::{HostOrder, ShowOrder};
-use domain::{BookingId, ShowId, UserId};
+use command_api::{HostOrder, OrderError, ShowOrder};
+use domain::{BookingId, ShowId, UserId, show::ShowError};
 use uuid::Uuid;
 
 use crate::{ProcessError, Processes, context};
@@ -45,7 +45,7 @@ impl Processes {
         Ok(())
     }
 
-    /// The end of what an erased user offers and has: coming events, and bookings. Their stream and account are closed, so
+    /// The end of what an erased user offers and has: coming events, and bookings, save of events that are over. Their stream and account are closed, so
     /// nothing new can come meanwhile.
     async fn end_all_of(&self, user_id: Uuid, cause_id: Uuid) -> Result<(), ProcessError> {
         let hosted: Vec<Uuid> = sqlx::query_scalar(
@@ -67,11 +67,15 @@ impl Processes {
         .fetch_all(self.store.pool())
         .await?;
         for (booking_id, show_id) in &bookings {
-            let order = ShowOrder::CancelBooking {
+            let order = ShowOrder::CancelUnused {
                 booking_id: BookingId::new(*booking_id),
                 attendee_id: UserId::new(user_id),
             };
-            self.order(ShowId::new(*show_id), order, cause_id).await?;
+            match self.order(ShowId::new(*show_id), order, cause_id).await {
+                // What was had stays as it was.
+                Ok(()) | Err(ProcessError::Order(OrderError::Show(ShowError::Ended))) => {}
+                Err(error) => return Err(error),
+            }
         }
         tracing::info!(
             user = %user_id, events = hosted.len(), bookings = bookings.len(),

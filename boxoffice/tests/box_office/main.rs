@@ -12,6 +12,7 @@ mod cancelled_events;
 mod contract_table;
 mod crash;
 mod dry_run;
+mod ended_events;
 mod erasure;
 mod events;
 mod examples;

@@ -20,12 +20,13 @@ use crate::{
 /// Cancels a booking
 ///
 /// Its tickets are free at once, and nothing comes of a payment that is not decided yet. Cancelling again does nothing.
+/// Once the event has ended, its attendee cannot give tickets back any more; an administrator can.
 #[utoipa::path(
     delete, path = "/api/v1/bookings/{id}", tag = "Bookings", security(("bearer" = [])),
     params(("id" = uuid::Uuid, Path, description = "The booking")),
     responses(
         (status = 204, description = "Cancelled"),
-        (status = "4XX", description = "`not-found`, `forbidden`, …", body = contract::Problem,
+        (status = "4XX", description = "`event-ended`, `not-found`, `forbidden`, …", body = contract::Problem,
          content_type = "application/problem+json"),
         (status = "5XX", description = "Try again", body = contract::Problem,
          content_type = "application/problem+json"),
@@ -41,7 +42,12 @@ pub(crate) async fn cancel_booking(
     if placed.user_id != member.id && member.role != Role::Admin {
         return Err(Problem::forbidden("This booking is somebody else's."));
     }
-    let order = ShowOrder::CancelBooking { booking_id, attendee_id: placed.user_id };
+    let attendee_id = placed.user_id;
+    let order = if attendee_id == member.id {
+        ShowOrder::CancelUnused { booking_id, attendee_id }
+    } else {
+        ShowOrder::CancelBooking { booking_id, attendee_id }
+    };
     let context = CommandContext { metadata: metadata(member.id, &request_id), receipt: None };
     let done = api.show_writers.submit(placed.event_id, order, Some(member.id), context).await;
     let done = done.map_err(refusals::order).map_err(NotDone::without_receipt)?;

@@ -78,6 +78,15 @@ pub enum ShowCommand {
         /// Now.
         at: DateTime<Utc>,
     },
+    /// The same for tickets that cannot have been used: sold ones of a show that is over are not given back.
+    ReleaseUnused {
+        /// Which booking.
+        booking_id: BookingId,
+        /// Whose it is.
+        attendee_id: UserId,
+        /// Now.
+        at: DateTime<Utc>,
+    },
     /// Makes it visible that holds have lapsed.
     ExpireHolds {
         /// Most of them.

@@ -161,6 +161,9 @@ impl Show {
             (show, ShowCommand::ReleaseTickets { booking_id, attendee_id, at }) => {
                 Ok(show.release_tickets(booking_id, attendee_id, at))
             }
+            (show, ShowCommand::ReleaseUnused { booking_id, attendee_id, at }) => {
+                show.release_unused(booking_id, attendee_id, at)
+            }
             (show, ShowCommand::ExpireHolds { limit, at }) => Ok(show.expire_holds(limit, at)),
             (show, ShowCommand::ReleaseCancelled { limit, at }) => Ok(show.release_cancelled(limit, at)),
         }

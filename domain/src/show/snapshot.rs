@@ -48,7 +48,8 @@ impl CreatedShow {
             ShowCommand::TakeTickets(take) => take.attendee_id,
             ShowCommand::ExtendHold { attendee_id, .. }
             | ShowCommand::KeepHold { attendee_id, .. }
-            | ShowCommand::ReleaseTickets { attendee_id, .. } => *attendee_id,
+            | ShowCommand::ReleaseTickets { attendee_id, .. }
+            | ShowCommand::ReleaseUnused { attendee_id, .. } => *attendee_id,
             ShowCommand::SellHeld { taken, .. } => taken.attendee_id,
             ShowCommand::ReleaseCancelled { limit, .. } => return self.bookings.missing_among_first(*limit),
             ShowCommand::Create(_)

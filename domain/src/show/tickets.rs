@@ -102,6 +102,21 @@ impl CreatedShow {
         open.map(|open| ShowEvent::TicketsReleased { taken: open.taken(), at }).into_iter().collect()
     }
 
+    /// Nobody has used a hold, or tickets of a show that does not take place.
+    pub(super) fn release_unused(
+        &self,
+        booking_id: BookingId,
+        attendee_id: UserId,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<ShowEvent>, ShowError> {
+        let open = self.bookings.open_of(attendee_id).filter(|open| open.booking_id() == booking_id);
+        let is_over = self.status != ShowStatus::Cancelled && at >= self.details.schedule.end_date_time;
+        if is_over && matches!(open, Some(Open::Sold(_))) {
+            return Err(ShowError::Ended);
+        }
+        Ok(self.release_tickets(booking_id, attendee_id, at))
+    }
+
     pub(super) fn expire_holds(&self, limit: usize, at: DateTime<Utc>) -> Vec<ShowEvent> {
         self.lapsed_holds(at)
             .take(limit)

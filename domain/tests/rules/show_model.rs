@@ -321,6 +321,11 @@ impl Model {
                 }
             }
             ShowCommand::SellHeld { taken, at } => self.refusal_of_selling(taken, *at),
+            ShowCommand::ReleaseUnused { booking_id, at, .. } => {
+                let is_sold = self.record(*booking_id).is_some_and(|record| record.stands == Stands::Sold);
+                let is_over = *at >= self.details.schedule.end_date_time;
+                (is_sold && is_over && self.status == ShowStatus::Published).then_some(ShowError::Ended)
+            }
             ShowCommand::Cancel { .. }
             | ShowCommand::CancelComing { .. }
             | ShowCommand::StartSales { .. }
@@ -498,7 +503,8 @@ impl Model {
                     Some(Stands::Sold)
                 );
             }
-            ShowCommand::ReleaseTickets { booking_id, .. } => {
+            ShowCommand::ReleaseTickets { booking_id, .. }
+            | ShowCommand::ReleaseUnused { booking_id, .. } => {
                 prop_assert!(!self.record(*booking_id).is_some_and(Record::is_open));
             }
             ShowCommand::ExpireHolds { limit, at } => {

@@ -78,6 +78,7 @@ enum Ask {
     Repeat(Index),
     Extend(Index),
     Release(Index),
+    ReleaseUnused(Index),
     Keep {
         which: Index,
         minutes: i64,
@@ -174,7 +175,8 @@ fn of_bookings_and_host() -> BoxedStrategy<Ask> {
     prop_oneof![
         2 => any::<Index>().prop_map(Ask::Repeat),
         6 => any::<Index>().prop_map(Ask::Extend),
-        6 => any::<Index>().prop_map(Ask::Release),
+        3 => any::<Index>().prop_map(Ask::Release),
+        3 => any::<Index>().prop_map(Ask::ReleaseUnused),
         4 => (any::<Index>(), 0..30_i64, proptest::sample::select(vec![Keep::ToBegin, Keep::ToDecide, Keep::ToTryAgain]))
             .prop_map(|(which, minutes, why)| Ask::Keep { which, minutes, why }),
         6 => any::<Index>().prop_map(Ask::Sell),
@@ -413,6 +415,10 @@ impl Office {
             Ask::Release(which) => {
                 let (booking_id, attendee_id) = self.booking(which)?;
                 ShowCommand::ReleaseTickets { booking_id, attendee_id, at }
+            }
+            Ask::ReleaseUnused(which) => {
+                let (booking_id, attendee_id) = self.booking(which)?;
+                ShowCommand::ReleaseUnused { booking_id, attendee_id, at }
             }
             Ask::Keep { which, minutes, why } => {
                 let (booking_id, attendee_id) = self.booking(which)?;

@@ -1,5 +1,6 @@
 //! Who gets tickets, how many, at what price; and giving them back.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     BookingId, Currency, Money, TicketTypeId,
     show::{Schedule, ShowCommand, ShowDetails, ShowError, ShowEvent, Taken, TicketLine, Wanted},
@@ -9,9 +10,9 @@ use uuid::Uuid;
 use crate::{
     attendee, booking, early,
     facts::{
-        Balcony, Stalls, Standing, book, book_again, book_at, book_seats, book_tickets, concert, created,
-        created_with, details, draft, end, eur, folded, given, hall, held, lapsed, meetup, offered, release,
-        released, sold, took,
+        Balcony, Stalls, Standing, book, book_again, book_at, book_seats, book_tickets, cancelled, concert,
+        created, created_with, details, draft, end, eur, folded, given, hall, held, lapsed, meetup, offered,
+        release, released, sold, took,
     },
     minute, time,
 };
@@ -233,4 +234,33 @@ fn bookings_of_strangers_are_left_alone() {
         .decide(ShowCommand::ReleaseTickets { booking_id: unknown, attendee_id: attendee(1), at: early() })
         .expect("no rule refuses it");
     assert_eq!(released, vec![]);
+}
+
+fn release_unused_at(at: DateTime<Utc>) -> ShowCommand {
+    ShowCommand::ReleaseUnused { booking_id: booking(1), attendee_id: attendee(1), at }
+}
+
+#[test]
+fn tickets_that_may_have_been_used_are_not_given_back() {
+    let taken = || took(1, &[(Standing, 1)]);
+    let facts = || vec![meetup(1), sold(taken())];
+    let just_before = end() - TimeDelta::microseconds(1);
+    let released_at = |at| ShowEvent::TicketsReleased { taken: taken(), at };
+    given(facts()).when(release_unused_at(just_before)).then_expect_events(vec![released_at(just_before)]);
+    given(facts()).when(release_unused_at(end())).then_expect_error(ShowError::Ended);
+    // The box office itself may, as it does when the money cannot be had.
+    let anyway = ShowCommand::ReleaseTickets { booking_id: booking(1), attendee_id: attendee(1), at: end() };
+    given(facts()).when(anyway).then_expect_events(vec![released_at(end())]);
+}
+
+#[test]
+fn what_nobody_can_have_used_is_given_back_when_the_show_is_over() {
+    let taken = || took(1, &[(Stalls, 1)]);
+    let back = || vec![ShowEvent::TicketsReleased { taken: taken(), at: end() }];
+    let only_held = vec![concert(5), held(taken())];
+    given(only_held).when(release_unused_at(end())).then_expect_events(back());
+    let never_took_place = vec![concert(5), sold(taken()), cancelled()];
+    given(never_took_place).when(release_unused_at(end())).then_expect_events(back());
+    let given_back = vec![concert(5), sold(taken()), released(taken())];
+    given(given_back).when(release_unused_at(end())).then_expect_events(vec![]);
 }
