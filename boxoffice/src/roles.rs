@@ -1,6 +1,6 @@
 //! What each role is made of: its routes, its health checks, its work.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use axum::Router;
 use command_api::{CommandApi, signing_keys::SigningKey};
@@ -44,6 +44,12 @@ pub(crate) async fn command_api(
     let api = CommandApi::new(store, TokenChecker::new(pool.clone()), signing_key, config.hold_seconds);
     let mut api = api.behind(config.trusted_proxies.clone());
     if let Some(stripe) = stripe(config)? {
+        if config.stripe_webhook_secret.is_none() {
+            tracing::warn!(
+                "BOXOFFICE_STRIPE_WEBHOOK_SECRET is not set: no webhook is believed, and what Stripe says by itself is seen \
+                 only when it is looked at again"
+            );
+        }
         api = api.paid_through(stripe, config.stripe_webhook_secret.clone());
     }
     let (writers, stop) = (api.show_writers().clone(), shutdown.token().clone());
@@ -59,9 +65,18 @@ pub(crate) async fn command_api(
     })
 }
 
-/// Nothing without a key: then bookings are paid through the embedded test gateway.
+/// Nothing without a key: then bookings are paid through the embedded test gateway. Tickets go for nothing there, and what
+/// another role began at Stripe is not found: whoever runs this is told, once a process.
 fn stripe(config: &Config) -> anyhow::Result<Option<Arc<dyn Gateway>>> {
-    let Some(key) = config.stripe_key.clone() else { return Ok(None) };
+    static TOLD: Once = Once::new();
+    let Some(key) = config.stripe_key.clone() else {
+        TOLD.call_once(|| {
+            tracing::warn!(
+                "BOXOFFICE_STRIPE_KEY is not set: bookings are paid through the embedded test gateway, and no money moves"
+            );
+        });
+        return Ok(None);
+    };
     let stripe = Stripe::new(key, config.stripe_url.as_deref())?;
     Ok(Some(Arc::new(Guarded::new(stripe))))
 }

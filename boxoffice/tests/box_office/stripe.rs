@@ -194,3 +194,19 @@ async fn an_authorisation_that_lapsed_before_it_was_captured_costs_nothing_and_g
     .await;
     assert_eq!(stripe.totals(), Totals::default());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_runs_it_is_told_that_no_money_moves_or_that_no_webhook_is_believed() {
+    const NO_KEY: &str = "BOXOFFICE_STRIPE_KEY is not set";
+    const NO_SECRET: &str = "BOXOFFICE_STRIPE_WEBHOOK_SECRET is not set";
+    let stripe = FakeStripe::start(Faults::default(), WEBHOOK_SECRET).await;
+    let all = settings(&stripe);
+    let without = |name| all.iter().filter(|(setting, _)| *setting != name).cloned().collect::<Vec<_>>();
+    for (settings, warnings) in
+        [(vec![], [1, 0]), (without("BOXOFFICE_STRIPE_WEBHOOK_SECRET"), [0, 1]), (all.clone(), [0, 0])]
+    {
+        let office = BoxOffice::up_with(None, settings).await;
+        let said = office.processes[0].output();
+        assert_eq!([NO_KEY, NO_SECRET].map(|warning| said.matches(warning).count()), warnings, "{said}");
+    }
+}

@@ -307,8 +307,9 @@ impl Office {
             None => (ticket_types, vec![]),
             Some(hall) => hall.plan(&mut fresh_id).first_offer(),
         };
-        let opening = early() + TimeDelta::hours(10);
-        let schedule = Schedule::parse(opening, opening + TimeDelta::hours(5), None, None);
+        // Longer steps end after it is over, most before.
+        let opening = early() + TimeDelta::hours(3);
+        let schedule = Schedule::parse(opening, opening + TimeDelta::hours(3), None, None);
         let details = ShowDetails { schedule: schedule.expect("a schedule"), hold_seconds: 600, ..details() };
         let (show_id, host_id, at) = (show_id(), host_id(), early());
         let create = CreateShow { show_id, host_id, details, ticket_types, seating, draft, at };
