@@ -22,6 +22,8 @@ pub(crate) async fn sends_secrets(office: &BoxOffice, attendee: &Person, booking
         json!({ "paymentMethod": format!("pm_card_{CARD_NUMBER}") }),
         json!({ "paymentMethod": "pm_card_visa", "number": CARD_NUMBER }),
         json!({ "paymentMethod": { "card": { "number": CARD_NUMBER } } }),
+        json!({ "paymentMethod": "pm_card_visa", CARD_NUMBER: "12/30" }),
+        json!({ "paymentMethod": { CARD_NUMBER: "12/30" } }),
     ] {
         let refused = office.post(&payment_path(booking_id), Some(&attendee.token), &body).await;
         assert_eq!(refused.status, 422, "{}", refused.body);

@@ -11,6 +11,13 @@ const REQUIRED: &str = "is required";
 const WRONG_TYPE: &str = "has the wrong type";
 const A_TIME: &str = "must be a time such as 2030-01-31T20:00:00Z";
 
+/// Stands for a key that no field can have.
+const NOT_SHOWN: &str = "…";
+/// Longest key that is sent back.
+const MAX_NAME_CHARS: usize = 64;
+/// As many digits as the shortest card number has.
+const CARD_DIGITS: usize = 12;
+
 /// The way to a field, as a client would write it: `ticketTypes[0].name`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FieldPath(Vec<String>);
@@ -51,7 +58,7 @@ impl FieldPath {
     }
 
     pub(super) fn push_key(&mut self, key: &str) {
-        self.0.push(key.replace('\0', "\u{fffd}"));
+        self.0.push(if is_name(key) { key } else { NOT_SHOWN }.to_owned());
     }
 
     pub(super) fn push_index(&mut self, index: usize) {
@@ -79,6 +86,15 @@ impl FieldPath {
     }
 }
 
+/// Whether a key is a name that a field could have. Whatever else stands there, a card's number by mistake, is not sent back:
+/// answers are kept in logs of others.
+fn is_name(key: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let starts = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let digits = key.chars().filter(char::is_ascii_digit).count();
+    starts && key.len() <= MAX_NAME_CHARS && digits < CARD_DIGITS && key.chars().all(is_part)
+}
+
 /// The error for a field that the type does not have.
 pub(super) fn unknown(path: FieldPath) -> FieldError {
     FieldError::new(path.or(""), UNKNOWN)
@@ -93,7 +109,7 @@ pub(super) fn translate(mut path: FieldPath, message: &str, whole: &str) -> Fiel
         let Some((name, _)) = message.strip_prefix(start).and_then(|rest| rest.split_once('`')) else {
             continue;
         };
-        if !path.ends_with(name) {
+        if !path.ends_with(name) && !path.ends_with(NOT_SHOWN) {
             path.push_key(name);
         }
         return FieldError::new(path.or(whole), words);

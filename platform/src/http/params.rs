@@ -48,13 +48,18 @@ fn check_pairs(query: &str) -> Result<(), Vec<FieldError>> {
     let mut seen = HashSet::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let has_nul = name.contains('\0') || value.contains('\0');
-        let field = name.replace('\0', "\u{fffd}");
+        let field = || {
+            let mut path = FieldPath::default();
+            path.push_key(&name);
+            path.or(WHOLE_QUERY)
+        };
         if has_nul {
-            return Err(vec![FieldError::new(field, "must not contain the character NUL")]);
+            return Err(vec![FieldError::new(field(), "must not contain the character NUL")]);
         }
-        if !seen.insert(name) {
-            return Err(vec![FieldError::new(field, GIVEN_TWICE)]);
+        if seen.contains(&name) {
+            return Err(vec![FieldError::new(field(), GIVEN_TWICE)]);
         }
+        seen.insert(name);
     }
     Ok(())
 }

@@ -38,3 +38,25 @@ fn the_field_of_a_missing_or_unknown_one_is_its_own_name() {
     let error = translate(parent, "unknown field `nmae`, expected `name`", "body");
     assert_eq!(error, FieldError::new("types[2].nmae", "is not a known field"));
 }
+
+#[test]
+fn what_no_field_can_be_called_is_not_sent_back() {
+    for key in [
+        "4242424242424242",
+        "_4242_4242_4242_4242",
+        "number-4242424242424242",
+        "a b",
+        "",
+        "a\0",
+        &"a".repeat(65),
+    ] {
+        let error =
+            translate(FieldPath::default(), &format!("unknown field `{key}`, expected `name`"), "body");
+        assert_eq!(error, FieldError::new("…", "is not a known field"), "{key}");
+    }
+    for key in ["new-event", "_links", "line2", &"a".repeat(64)] {
+        let error =
+            translate(FieldPath::default(), &format!("unknown field `{key}`, expected `name`"), "body");
+        assert_eq!(error, FieldError::new(key, "is not a known field"));
+    }
+}
