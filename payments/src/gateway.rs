@@ -25,7 +25,8 @@ pub trait Gateway: fmt::Debug + Send + Sync {
     /// A payment as it is now.
     async fn payment(&self, reference: &str) -> Result<GatewayPayment, GatewayError>;
 
-    /// A payment that may have been opened so long ago that its key has lapsed.
+    /// A payment by its id here: its key may have lapsed, or what the gateway calls it was never written down. One that was
+    /// opened a moment ago may not be found yet.
     async fn find_payment(&self, payment_id: Uuid) -> Result<Option<GatewayPayment>, GatewayError>;
 
     /// Takes all of the money that was set aside.
