@@ -38,7 +38,9 @@ pub mod signing_keys;
 pub use commands::erase_user::{ErasureError, ErasureReport, erase};
 pub use commands::register_user::{NewUser, RegistrationError, register};
 pub use passwords::Passwords;
-pub use payments::{KEEP_BELOW, NotPaid, Paid, Payments, PaymentsError, Progress, REFUND_LOOKED_AT_AFTER};
+pub use payments::{
+    KEEP_BELOW, LONGEST_LOOK, NotPaid, Paid, Payments, PaymentsError, Progress, REFUND_LOOKED_AT_AFTER,
+};
 pub use routes::{description, router};
 pub use show_orders::{Done, HostOrder, OrderError, ShowOrder};
 pub use show_writers::ShowWriters;

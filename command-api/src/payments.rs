@@ -27,7 +27,7 @@ pub use refunding::REFUND_LOOKED_AT_AFTER;
 use std::sync::Arc;
 
 use ::payments::{About, Gateway, GatewayPayment, TestGateway};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Money,
     booking::{PaymentReference, PlacedBooking, ReasonCode},
@@ -43,8 +43,10 @@ const KEY_LIFETIME: TimeDelta = TimeDelta::hours(20);
 /// An attempt about which nothing is known at the gateway after so long was abandoned. Longer than any request lasts: it
 /// makes one call that is done after 27 s at the latest, and one that waits for a bank and is done after 70 s.
 const ABANDONED_AFTER: TimeDelta = TimeDelta::minutes(2);
-/// How long to wait for news of what the gateway is still deciding, if no webhook comes.
+/// How long to wait for news of what the gateway is still deciding, if no webhook comes; at first, see [`look_again`].
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(20);
+/// The longest wait for news of a payment, whose hold has to be kept meanwhile.
+pub const LONGEST_LOOK: TimeDelta = TimeDelta::minutes(2);
 
 /// The gateway, and the bookings that are paid through it; cheap to clone.
 #[derive(Debug, Clone)]
@@ -94,6 +96,11 @@ fn about(booking: &PlacedBooking) -> About {
 
 fn currency(money: Money) -> String {
     money.currency.code().to_owned()
+}
+
+/// When to look again at what has been so since then: the longer it takes, the less often.
+fn look_again(now: DateTime<Utc>, since: DateTime<Utc>, longest: TimeDelta) -> DateTime<Utc> {
+    now + ((now - since) / 4).clamp(LOOK_AGAIN, longest)
 }
 
 /// What is no code says nothing that we could write down.

@@ -2,14 +2,18 @@
 -- made and is to be looked at again. What it is, the booking's stream says.
 create table payments_due (
     booking_id uuid primary key,
+    -- Whether it is a refund: no tickets wait for it, and it takes no payment's place.
+    is_refund  boolean not null default false,
     due_at     timestamptz not null,
     -- How often it was tried and failed in a row.
     tries      integer not null default 0,
+    -- Since when the gateway has failed to answer, without a break.
+    gateway_fails_since timestamptz,
     -- The place in the booking's stream that said so: what is done about it takes away no newer note.
     sequence   bigint not null
 );
--- Serves: what is due.
-create index payments_due_at on payments_due (due_at);
+-- Serves: the refunds that are due, and what else is due.
+create index payments_due_at on payments_due (is_refund, due_at);
 
 -- What Stripe said by itself about bookings, for a month. Not what it said about the buyer: that would outlive an erasure.
 create table webhooks (

@@ -28,9 +28,14 @@ use chrono::TimeDelta;
 use command_api::{OrderError, Payments, PaymentsError, ShowWriters};
 use event_store::{CommandContext, EventStore, Metadata};
 use feed::SourceError;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::payments::Settling;
 
 /// The job that reads a source.
 const FOLLOWING: &str = "following events";
@@ -59,6 +64,8 @@ enum ProcessError {
     Order(#[from] OrderError),
     #[error("a payment could not be driven on")]
     Payments(#[from] PaymentsError),
+    #[error("a turn broke off")]
+    BrokeOff(#[from] JoinError),
 }
 
 impl Processes {
@@ -94,10 +101,14 @@ impl Processes {
     pub async fn run(self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
         let (writers, measure) = (self.writers.clone(), self.clone());
-        let (follow, expiry, sales, payments, cascades) =
-            (self.clone(), self.clone(), self.clone(), self.clone(), self);
-        let (one, two, three, four, five) =
-            (shutdown.clone(), shutdown.clone(), shutdown.clone(), shutdown.clone(), shutdown);
+        for settling in [Settling::Payments, Settling::Refunds] {
+            let (payments, stop) = (self.clone(), shutdown.clone());
+            tasks.spawn(async move {
+                payments.settle(settling, stop).await;
+            });
+        }
+        let (follow, expiry, sales, cascades) = (self.clone(), self.clone(), self.clone(), self);
+        let (one, two, three, four) = (shutdown.clone(), shutdown.clone(), shutdown.clone(), shutdown);
         tasks.spawn(async move {
             follow.keep(FOLLOWING, one, async |p, stop| p.follow(stop).await).await;
         });
@@ -108,10 +119,7 @@ impl Processes {
             sales.keep("starting sales", three, async |p, stop| cut_off(stop, p.start_sales()).await).await;
         });
         tasks.spawn(async move {
-            payments.keep("settling payments", four, async |p, stop| p.settle(stop).await).await;
-        });
-        tasks.spawn(async move {
-            cascades.keep("cascading", five, async |p, stop| cut_off(stop, p.cascade()).await).await;
+            cascades.keep("cascading", four, async |p, stop| cut_off(stop, p.cascade()).await).await;
         });
         let measuring = tokio::spawn(async move { measure.measure().await });
         tasks.join_all().await;
@@ -128,15 +136,17 @@ impl Processes {
     ) {
         while !shutdown.is_cancelled() {
             let done = job(self, &shutdown).await;
-            match done {
-                Ok(()) => self.goes_on(what),
-                Err(error) => {
-                    self.fails(what, &error);
-                    tokio::select! {
-                        () = tokio::time::sleep(RETRY_PAUSE) => {}
-                        () = shutdown.cancelled() => return,
-                    }
-                }
+            self.after(what, done, &shutdown).await;
+        }
+    }
+
+    /// Says whether a job goes on; one that failed pauses.
+    async fn after(&self, what: &'static str, done: Result<(), ProcessError>, shutdown: &CancellationToken) {
+        match done {
+            Ok(()) => self.goes_on(what),
+            Err(error) => {
+                self.fails(what, &error);
+                shutdown.run_until_cancelled(tokio::time::sleep(RETRY_PAUSE)).await;
             }
         }
     }

@@ -11,7 +11,8 @@ use domain::{
 };
 
 use super::{
-    KEY_LIFETIME, LOOK_AGAIN, Payments, PaymentsError, about, code, currency, driving::Then, reference_of,
+    KEY_LIFETIME, LONGEST_LOOK, Payments, PaymentsError, about, code, currency, driving::Then, look_again,
+    reference_of,
 };
 use crate::show_orders::{OrderError, ShowOrder};
 
@@ -82,7 +83,7 @@ impl Payments {
                 let reason = if is_over { "booking-cancelled" } else { "cancelled-at-gateway" };
                 self.decline(booking, payment, reason).await
             }
-            PaymentStanding::Processing => Ok(Then::Wait(now + LOOK_AGAIN)),
+            PaymentStanding::Processing => Ok(Then::Wait(look_again(now, payment.since, LONGEST_LOOK))),
             PaymentStanding::ActionRequired if is_over => {
                 self.abandon(booking, payment, found, "booking-cancelled").await
             }
@@ -91,7 +92,8 @@ impl Payments {
                 Ok(self.order(booking, PaymentStep::RequireAction { payment_id, reference }).await?)
             }
             PaymentStanding::ActionRequired if now < payment.since + TIME_TO_ACT => {
-                Ok(Then::Wait((payment.since + TIME_TO_ACT).min(now + LOOK_AGAIN)))
+                let next = look_again(now, payment.since, LONGEST_LOOK);
+                Ok(Then::Wait(next.min(payment.since + TIME_TO_ACT)))
             }
             PaymentStanding::ActionRequired => {
                 self.abandon(booking, payment, found, "authentication-timed-out").await

@@ -7,10 +7,13 @@ use domain::{
     booking::{Due, PaymentStep, PlacedBooking, ReasonCode, Refund, RefundState},
 };
 
-use super::{LOOK_AGAIN, Payments, PaymentsError, Progress, about, code, currency, driving::Then};
+use super::{Payments, PaymentsError, Progress, about, code, currency, driving::Then, look_again};
 
 /// When to look again at a refund that was made. Banks send money back within days.
 pub const REFUND_LOOKED_AT_AFTER: [TimeDelta; 2] = [TimeDelta::days(1), TimeDelta::days(7)];
+/// The longest wait for news of a refund that the gateway says is pending. It may be for days; and ends as the gateway says,
+/// because trying it anew could send the money twice.
+const LONGEST_LOOK_AT_REFUND: TimeDelta = TimeDelta::hours(1);
 
 impl Payments {
     pub(super) async fn refund(
@@ -44,7 +47,7 @@ impl Payments {
                 return Ok(self.order(booking, PaymentStep::MakeRefund { refund_id }).await?);
             }
             Ok(GatewayRefund { standing: RefundStanding::Pending, .. }) => {
-                return Ok(Then::Wait(now + LOOK_AGAIN));
+                return Ok(Then::Wait(look_again(now, refund.since, LONGEST_LOOK_AT_REFUND)));
             }
             Ok(GatewayRefund { standing: RefundStanding::Failed { reason }, .. })
             | Err(GatewayError::Declined { reason } | GatewayError::Refused { reason }) => reason,

@@ -1,11 +1,14 @@
 //! The test gateway behind a gate: at one moment it stops until it is told to go on, or for ever.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use payments::{
     Gateway, GatewayError, GatewayPayment, GatewayRefund, MemoryLedger, NewPayment, NewRefund, PaymentMethod,
-    TestGateway,
+    RefundStanding, TestGateway,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -39,6 +42,8 @@ pub(crate) struct Gate {
     failures: Mutex<u32>,
     /// What was asked for, in order.
     calls: Mutex<Vec<Call>>,
+    /// Refunds that were made are not known to be made yet.
+    are_refunds_pending: AtomicBool,
 }
 
 impl Gate {
@@ -50,6 +55,7 @@ impl Gate {
             open: Semaphore::new(0),
             failures: Mutex::new(0),
             calls: Mutex::default(),
+            are_refunds_pending: AtomicBool::new(false),
         })
     }
 
@@ -70,6 +76,19 @@ impl Gate {
     /// What was asked for, in order. Looking is not among it.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
+    }
+
+    /// Whether refunds that were made are said to be pending, from now on.
+    pub(crate) fn says_that_refunds_are_pending(&self, are_pending: bool) {
+        self.are_refunds_pending.store(are_pending, Ordering::Relaxed);
+    }
+
+    fn seen(&self, refund: GatewayRefund) -> GatewayRefund {
+        if self.are_refunds_pending.load(Ordering::Relaxed) {
+            GatewayRefund { standing: RefundStanding::Pending, ..refund }
+        } else {
+            refund
+        }
     }
 
     async fn pass(&self, here: Moment) {
@@ -151,7 +170,7 @@ impl Gateway for Gate {
         self.pass(Moment::Before(Call::Refund)).await;
         let answer = self.gateway.refund(refund).await;
         self.pass(Moment::After(Call::Refund)).await;
-        answer
+        answer.map(|refund| self.seen(refund))
     }
 
     async fn find_refund(
@@ -160,6 +179,6 @@ impl Gateway for Gate {
         refund_id: Uuid,
     ) -> Result<Option<GatewayRefund>, GatewayError> {
         self.fail()?;
-        self.gateway.find_refund(reference, refund_id).await
+        Ok(self.gateway.find_refund(reference, refund_id).await?.map(|refund| self.seen(refund)))
     }
 }

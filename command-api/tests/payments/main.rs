@@ -13,6 +13,7 @@ mod ends;
 mod gate;
 mod holds;
 mod interleavings;
+mod pending;
 mod refunds;
 mod remembered;
 mod stray_answers;
