@@ -152,7 +152,7 @@ fn answer(paid: Result<Paid, NotPaid>) -> Result<Response, NotDone> {
             };
             return Ok(answers::accepted(&action, &written));
         }
-        Ok(Paid::Declined { reason, is_held }) => refusals::payments::declined(reason.as_ref(), is_held),
+        Ok(Paid::Declined { reason }) => refusals::payments::declined(reason.as_ref()),
         Ok(Paid::TooLate { reason, was_taken }) => refusals::payments::too_late(reason.as_ref(), was_taken),
         Ok(Paid::CaptureFailed) => refusals::payments::capture_failed(),
         Err(NotPaid::Order(error)) => return Err(refusals::order(error)),

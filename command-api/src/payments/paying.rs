@@ -36,14 +36,12 @@ pub enum Paid {
         /// What is to be awaited by a reader.
         written: Vec<StreamPosition>,
     },
-    /// It came to nothing; a hold stays.
+    /// It came to nothing; the hold stays.
     Declined {
         /// Why.
         reason: Option<ReasonCode>,
-        /// Whether there is one.
-        is_held: bool,
     },
-    /// There were no tickets any more.
+    /// The booking has no tickets, nor a hold of them, any more.
     TooLate {
         /// Why.
         reason: Option<ReasonCode>,
@@ -112,7 +110,7 @@ impl Payments {
             PaymentState::Captured if booking.refunds.iter().any(came_too_late) => {
                 let is_cancelled = booking.status == BookingStatus::Cancelled;
                 let reason = if is_cancelled { "booking-cancelled" } else { "hold-expired" };
-                Ok(Paid::TooLate { reason: Some(ReasonCode::of(reason)), was_taken: true })
+                Ok(too_late(reason, true))
             }
             PaymentState::Captured if booking.status == BookingStatus::Confirmed => {
                 Ok(Paid::Confirmed { booking: Box::new(booking), version, written })
@@ -134,8 +132,15 @@ impl Payments {
                 Err(NotPaid::GatewayDown)
             }
             PaymentState::Declined => {
-                let is_held = booking.status == BookingStatus::Held;
-                Ok(Paid::Declined { reason: payment.reason, is_held })
+                let now = self.store.now().await.map_err(|error| unknown(error.into()))?;
+                // Whoever is told that it was declined is told that the hold stays.
+                Ok(match booking.status_at(now) {
+                    BookingStatus::Held | BookingStatus::Confirmed => {
+                        Paid::Declined { reason: payment.reason }
+                    }
+                    BookingStatus::Expired => too_late("hold-expired", false),
+                    BookingStatus::Cancelled => too_late("booking-cancelled", false),
+                })
             }
             PaymentState::Voided => Ok(Paid::TooLate { reason: payment.reason, was_taken: false }),
             PaymentState::CaptureFailed => Ok(Paid::CaptureFailed),
@@ -238,6 +243,10 @@ impl Payments {
             }
         }
     }
+}
+
+fn too_late(reason: &'static str, was_taken: bool) -> Paid {
+    Paid::TooLate { reason: Some(ReasonCode::of(reason)), was_taken }
 }
 
 #[derive(PartialEq)]

@@ -12,24 +12,19 @@ use crate::payments::PaymentsError;
 const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// 402: the bank, or what it was asked with.
-pub(crate) fn declined(reason: Option<&ReasonCode>, is_held: bool) -> Problem {
-    let detail = if is_held {
-        "The payment was declined. Your tickets are still held for at least five minutes."
-    } else {
-        "The payment was declined, and your tickets are not held any more."
-    };
+pub(crate) fn declined(reason: Option<&ReasonCode>) -> Problem {
     Problem::new(StatusCode::PAYMENT_REQUIRED, "payment-declined")
-        .detail(detail)
+        .detail("The payment was declined. Your tickets are still held for at least five minutes.")
         .with("reason", reason.map_or("unknown", ReasonCode::as_str))
 }
 
-/// The tickets went to somebody else, or the event is no more, before the money came.
+/// The hold, the booking or the event was no more before the money came.
 pub(crate) fn too_late(reason: Option<&ReasonCode>, was_taken: bool) -> Problem {
     let (code, what) = match reason.map(ReasonCode::as_str) {
         Some("event-cancelled") => ("event-cancelled", "The event is cancelled."),
         Some("booking-cancelled") => ("not-payable", "The booking is cancelled."),
         Some("event-ended") => ("event-ended", "The event has ended."),
-        Some(_) | None => ("hold-expired", "The hold has expired, and somebody else has the tickets."),
+        Some(_) | None => ("hold-expired", "The hold has expired."),
     };
     let money = if was_taken { "Your money is on its way back." } else { "You were not charged." };
     Problem::conflict(code, format!("{what} {money}"))
@@ -95,11 +90,5 @@ mod tests {
             let not_taken = detail(&too_late(Some(&reason), false));
             assert!(not_taken.contains("not charged") && !not_taken.contains("way back"), "{not_taken}");
         }
-    }
-
-    #[test]
-    fn tickets_that_are_gone_are_not_called_held() {
-        assert!(detail(&declined(None, true)).contains("still held"));
-        assert!(!detail(&declined(None, false)).contains("still held"));
     }
 }

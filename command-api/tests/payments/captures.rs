@@ -88,3 +88,32 @@ async fn what_was_confirmed_is_never_answered_as_cancelled() {
     office.settle().await;
     office.money_and_tickets_agree().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_whose_booking_or_hold_is_gone_is_told_of_a_declined_card() {
+    let first = BoxOffice::open().await;
+    for card in ["pm_card_visa", "pm_card_chargeDeclined"] {
+        for (is_cancelled, expected) in [(true, "booking-cancelled"), (false, "hold-expired")] {
+            let office = first.another().await;
+            let gate = Gate::at(Moment::Before(Call::Authorise), &office.ledger);
+            let paying = office.pay(&gate, card).await;
+            gate.reached().await;
+            if is_cancelled {
+                office.cancel().await;
+            } else {
+                office.expire().await;
+            }
+            // Somebody else drives it to its end, before the bank is asked.
+            office.settle().await;
+            assert_eq!(office.booking().await.payments[0].state, PaymentState::Declined);
+            gate.open();
+            match paying.await.unwrap() {
+                Ok(Paid::TooLate { reason, was_taken: false }) => {
+                    assert_eq!(reason.unwrap().as_str(), expected);
+                }
+                other => panic!("{other:?}"),
+            }
+            office.money_and_tickets_agree().await;
+        }
+    }
+}
