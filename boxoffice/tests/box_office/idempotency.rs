@@ -3,6 +3,7 @@
 use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::json;
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::harness::{BoxOffice, PASSWORD, both_sources};
@@ -24,6 +25,32 @@ async fn two_processes_with_one_key_make_one_booking() {
         let (one, other) = futures::join!(once(), once());
         assert_eq!(one.expect(StatusCode::CREATED).body, other.expect(StatusCode::CREATED).body);
     }
+}
+
+/// More attempts than a booking may have, and than anybody should have to make.
+const MANY: usize = 45;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_repeats_a_payment_through_an_outage_pays_when_it_is_over() {
+    let office = BoxOffice::up(None).await;
+    let offer = json!([{ "name": "A", "price": { "amount": 2_500, "currency": "EUR" }, "capacity": 9 }]);
+    let (_, event) = office.event_selling("ticketTypes", offer, 600).await;
+    let attendee = office.register("attendee").await;
+    let held = office.book(&attendee, &event.text("/id")).await;
+    let (path, key) = (format!("/api/v1/bookings/{}/payment", held.text("/id")), key());
+    let (token, card) = (Some(attendee.token.as_str()), json!({ "paymentMethod": "pm_card_visa" }));
+    let pool = PgPool::connect(office.database.url()).await.expect("connects");
+    let pay = || office.post_with_key(&path, token, &key, &card);
+    // The embedded gateway without its memory answers nobody.
+    let rename = "alter table test_gateway_pages rename to test_gateway_pages_away";
+    sqlx::query(rename).execute(&pool).await.expect("renames");
+    for _ in 0..MANY {
+        pay().await.expect_problem(503, "payments-unavailable");
+    }
+    let rename = "alter table test_gateway_pages_away rename to test_gateway_pages";
+    sqlx::query(rename).execute(&pool).await.expect("renames");
+    let paid = pay().await;
+    assert_eq!(pay().await.expect(StatusCode::OK).body, paid.expect(StatusCode::OK).body);
 }
 
 both_sources! {

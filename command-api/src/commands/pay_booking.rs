@@ -5,7 +5,7 @@ use axum::{extract::State, response::Response};
 use contract::PaymentAction;
 use domain::{
     BookingId, PaymentId,
-    booking::{Booking, MAX_PAYMENTS, PaymentState, PlacedBooking},
+    booking::{Booking, PaymentState, PlacedBooking},
 };
 use event_store::{CommandContext, NewReceipt, Receipt};
 use platform::{
@@ -25,10 +25,6 @@ use crate::{
     payments::{NotPaid, Paid},
     refusals,
 };
-
-/// Most attempts that one key stands for: each refusal is decided anew. More than a booking may have, so that it is the
-/// booking that refuses; what the gateway never heard of does not count there.
-const MAX_ATTEMPTS_OF_A_KEY: usize = 2 * MAX_PAYMENTS;
 
 /// With what is paid.
 #[derive(Deserialize, ToSchema)]
@@ -82,7 +78,8 @@ pub(crate) async fn pay_booking(
     api.once(scope, key.as_ref(), &body.bytes, first, |receipt| paid_before(&api, receipt)).await
 }
 
-/// What the key stands for now: the first attempt with it that did not come to nothing, or a new one.
+/// What the key stands for now: the last attempt with it, or if that came to nothing a new one. The key bounds nothing; how
+/// often a bank may be asked is the booking's to say, and what the gateway never heard of does not count there.
 async fn attempt_of_key(
     api: &CommandApi,
     caller: &str,
@@ -95,20 +92,38 @@ async fn attempt_of_key(
         _ => format!("POST /bookings/{booking_id}/payment, attempt {attempt}"),
     };
     let Some(key) = key else { return Ok(route(0)) };
-    for attempt in 0..MAX_ATTEMPTS_OF_A_KEY {
+    let look = |attempt| {
         let route = route(attempt);
-        let Some(receipt) = api.receipt_before(Scope { caller, route: &route }, key, body).await? else {
-            return Ok(route);
-        };
-        let (booking, payment_id) = attempt_of(api, &receipt).await?;
-        let booking = placed_booking(api, booking.id).await?;
-        let state = booking.payment(payment_id).map(|payment| payment.state);
-        if !matches!(state, Some(PaymentState::Declined | PaymentState::Voided | PaymentState::CaptureFailed))
-        {
-            return Ok(route);
+        async move { api.receipt_before(Scope { caller, route: &route }, key, body).await }
+    };
+    let Some((attempt, receipt)) = last(look).await? else { return Ok(route(0)) };
+    let (booking, payment_id) = attempt_of(api, &receipt).await?;
+    let booking = placed_booking(api, booking.id).await?;
+    let state = booking.payment(payment_id).map(|payment| payment.state);
+    let came_to_nothing =
+        matches!(state, Some(PaymentState::Declined | PaymentState::Voided | PaymentState::CaptureFailed));
+    Ok(route(if came_to_nothing { attempt + 1 } else { attempt }))
+}
+
+/// The last of what is numbered from 0 without a gap, and its number. Looks further and further, then between what is there
+/// and what is not: at 2,000 of them, 22 times.
+async fn last<T, E, F>(look: impl Fn(u32) -> F) -> Result<Option<(u32, T)>, E>
+where
+    F: Future<Output = Result<Option<T>, E>>,
+{
+    let Some(first) = look(0).await? else { return Ok(None) };
+    let (mut last, mut found, mut step) = (0, first, 1);
+    while let Some(next) = look(last + step).await? {
+        (last, found) = (last + step, next);
+        step *= 2;
+    }
+    while step > 1 {
+        step /= 2;
+        if let Some(next) = look(last + step).await? {
+            (last, found) = (last + step, next);
         }
     }
-    Err(Problem::too_many(u32::from(u16::MAX)))
+    Ok(Some((last, found)))
 }
 
 async fn pay(
@@ -159,4 +174,29 @@ fn answer(paid: Result<Paid, NotPaid>) -> Result<Response, NotDone> {
         Err(NotPaid::GatewayDown) => refusals::payments::gateway_down(),
         Err(NotPaid::Unknown) => refusals::outcome_unknown(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        future::ready,
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    use super::last;
+
+    #[tokio::test]
+    async fn the_last_is_found_however_many_there_are() {
+        for count in (0..70).chain([1_000, 2_000]) {
+            let looks = AtomicU32::new(0);
+            let look = |number| {
+                looks.fetch_add(1, Ordering::Relaxed);
+                ready(Ok::<_, Infallible>((number < count).then_some(number)))
+            };
+            let Ok(found) = last(look).await;
+            assert_eq!(found, count.checked_sub(1).map(|last| (last, last)), "of {count}");
+            assert!(looks.into_inner() <= 22, "of {count}");
+        }
+    }
 }
