@@ -17,3 +17,4 @@ mod pending;
 mod refunds;
 mod remembered;
 mod stray_answers;
+mod second_attempts;
