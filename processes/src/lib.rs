@@ -85,7 +85,7 @@ impl Processes {
         Self { payments, ..self }
     }
 
-    /// The same with less patience, for tests: a refund that the gateway has not made for so long needs a hand.
+    /// The same with less patience, for tests: a refund for which the gateway has failed so long needs a hand.
     #[must_use]
     pub fn giving_up_refunds_after(self, give_up_after: TimeDelta) -> Self {
         Self { give_up_after, ..self }

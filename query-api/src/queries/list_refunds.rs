@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListRefundsParams {
-    /// Only those with this status; `failed` needs a hand.
+    /// Only those with this status; `failed` needs a hand, `requested` is on its way, for some banks for days.
     #[param(inline)]
     status: Option<RefundStatus>,
     /// Most items, 1 to 100; 10 by default.
