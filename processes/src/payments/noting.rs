@@ -1,5 +1,8 @@
 //! How events become rows that say what is due.
 
+#[cfg(test)]
+mod tests;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use command_api::REFUND_LOOKED_AT_AFTER;
 use domain::booking::BookingEvent;
