@@ -16,5 +16,5 @@ mod interleavings;
 mod pending;
 mod refunds;
 mod remembered;
-mod stray_answers;
 mod second_attempts;
+mod stray_answers;

@@ -40,10 +40,7 @@ impl Feed {
         list.add_partition_range(topic_of("event").unwrap(), 0, PARTITIONS - 1);
         let asked = tokio::task::spawn_blocking(move || asking.committed_offsets(list, DEADLINE).unwrap());
         let committed = asked.await.unwrap();
-        let offset = |offset| match offset {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        };
+        let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
         committed.elements().iter().filter_map(|element| offset(element.offset())).collect()
     }
 }
