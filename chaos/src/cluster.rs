@@ -24,7 +24,7 @@ const DISK_MEBIBYTES: u64 = 8 * 1024;
 const SUPERVISION: Duration = Duration::from_millis(300);
 /// How long a role may take until it is ready, when nothing is broken.
 pub(crate) const READY_DEADLINE: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(200);
 /// Connections of the checker itself.
 const OWN_CONNECTIONS: u32 = 8;
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -151,10 +151,12 @@ impl Cluster {
                 }
             };
             if tokio::time::timeout(READY_DEADLINE, ready).await.is_err() {
+                let says = role.readiness(&client).await;
                 let running = role.running.lock().await;
                 bail!(
-                    "{} is not ready within {READY_DEADLINE:?}; its log ends:\n{}",
+                    "{} is not ready within {READY_DEADLINE:?}; it says {says}; its threads:\n{}\nits log ends:\n{}",
                     role.name,
+                    threads(running.process.id()),
                     running.process.output_end()
                 );
             }
@@ -213,8 +215,28 @@ impl Role {
     }
 
     async fn is_ready(&self, client: &reqwest::Client) -> bool {
-        let asked = client.get(format!("{}/readyz", self.url)).timeout(CONNECT_DEADLINE).send().await;
-        asked.is_ok_and(|answer| answer.status().is_success())
+        self.ask(client).await.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// What it says of itself, or why it says nothing.
+    async fn readiness(&self, client: &reqwest::Client) -> String {
+        match self.ask(client).await {
+            Ok(answer) => answer.text().await.unwrap_or_else(|error| error.to_string()),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    async fn ask(&self, client: &reqwest::Client) -> reqwest::Result<reqwest::Response> {
+        client.get(format!("{}/readyz", self.url)).timeout(CONNECT_DEADLINE).send().await
+    }
+}
+
+/// Where each thread of a process is: who never gets ready may hang. Needs gdb.
+fn threads(id: u32) -> String {
+    let backtraces = ["-batch", "-ex", "thread apply all backtrace 30", "-p"];
+    match Command::new("gdb").args(backtraces).arg(id.to_string()).output() {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Err(error) => format!("gdb cannot be started: {error}"),
     }
 }
 
