@@ -12,6 +12,11 @@ use crate::{
     rows::{Figure, Ratio, Row},
 };
 
+/// What R4, R6 and R7 rest on, and the sessions' settings do not tell.
+const FOLLOWERS_COMMITS: &str = "projector and processes commit their batches, those of a rebuild too, with \
+                                 synchronous_commit = off, as they always do (ADR 0021); bookings, numbering and a \
+                                 rebuild's switch wait for the disk";
+
 /// Everything that a run found out.
 pub(crate) struct Report {
     pub(crate) machine: Machine,
@@ -70,7 +75,8 @@ fn markdown(report: &Report, name: &str) -> String {
     }
     text += &paragraph(&format!(
         "Written by `./dev bench`. Each ratio is the quotient of two medians of {} rounds; its sides were measured side \
-         by side in one run, in turn, {} s each. In brackets: the smallest and the largest round.",
+         by side in one run, in turn, {} s each. Only R3 is divided by the best figure of the tree's history where this \
+         run's is less. In brackets: the smallest and the largest round.",
         report.rounds, report.seconds
     ));
     let _ = writeln!(text, "![The ratios beside their marks]({name}.svg)\n");
@@ -158,6 +164,7 @@ fn settings(report: &Report) -> String {
             ),
         );
     }
+    line("followers", FOLLOWERS_COMMITS);
     line("others", &format!("used {:.0}% of the machine before the busiest round", report.busiest * 100.0));
     line("checked", "after each phase the bookings stored are as many as the 201s received");
     if report.remarks.is_empty() {

@@ -1,7 +1,7 @@
 //! Looking for keys and cards in all that is kept: logs, events, errors, read models.
 
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::{
     harness::{BoxOffice, Person},
@@ -68,18 +68,20 @@ pub(crate) fn expect_no_secrets(everything: &[(String, String)]) {
 
 /// All tables of both sides, each as text.
 async fn every_row(office: &BoxOffice) -> Vec<(String, String)> {
-    let pool = PgPool::connect(office.database.url()).await.expect("connects");
+    let mut database = PgConnection::connect(office.database.url()).await.expect("connects");
+    // Bytes as what they spell, such as those of a snapshot.
+    sqlx::query("set bytea_output = 'escape'").execute(&mut database).await.expect("set");
     let tables: Vec<(String, String)> = sqlx::query_as(
         "select table_schema::text, table_name::text from information_schema.tables
          where table_schema in ('public', 'read_model') and table_type = 'BASE TABLE'",
     )
-    .fetch_all(&pool)
+    .fetch_all(&mut database)
     .await
     .expect("reads");
     let mut rows = Vec::new();
     for (schema, table) in tables {
         let query = format!("select coalesce(string_agg(t::text, ' '), '') from {schema}.{table} t");
-        let text: String = sqlx::query_scalar(&query).fetch_one(&pool).await.expect("reads");
+        let text: String = sqlx::query_scalar(&query).fetch_one(&mut database).await.expect("reads");
         rows.push((format!("{schema}.{table}"), text));
     }
     rows
