@@ -2,12 +2,9 @@
 //!
 //! A partition that is taken away takes its offsets along: its records come again to whoever has it next, and a commit
 //! from here would move that member's offset. So a rebalance forgets them, before it is answered. A commit that comes in
-//! the middle of one is refused; what it said is in hand again.
+//! the middle of one is refused; what it said is in hand again, save of partitions that were taken away meanwhile.
 
-use std::{
-    mem,
-    sync::{Mutex, MutexGuard},
-};
+use std::sync::{Mutex, MutexGuard};
 
 use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
@@ -26,6 +23,8 @@ struct Taken {
     topic: String,
     partition: i32,
     next: i64,
+    /// Whether it is to be committed; otherwise it is, or is under way.
+    is_due: bool,
 }
 
 impl InHand {
@@ -33,34 +32,30 @@ impl InHand {
         let (topic, partition, next) = (record.topic(), record.partition(), record.offset() + 1);
         let mut taken = self.lock();
         match taken.iter_mut().find(|taken| taken.topic == topic && taken.partition == partition) {
-            Some(known) => known.next = next,
-            None => taken.push(Taken { topic: topic.to_owned(), partition, next }),
+            Some(known) => (known.next, known.is_due) = (next, true),
+            None => taken.push(Taken { topic: topic.to_owned(), partition, next, is_due: true }),
         }
     }
 
     /// Everything in hand, to be committed; nothing is in hand afterwards.
     pub(crate) fn take(&self) -> Result<TopicPartitionList, KafkaError> {
         let mut list = TopicPartitionList::new();
-        for Taken { topic, partition, next } in mem::take(&mut *self.lock()) {
-            list.add_partition_offset(&topic, partition, Offset::Offset(next))?;
+        for taken in self.lock().iter_mut().filter(|taken| taken.is_due) {
+            list.add_partition_offset(&taken.topic, taken.partition, Offset::Offset(taken.next))?;
+            taken.is_due = false;
         }
         Ok(list)
     }
 
     /// Whether there is anything to be committed.
     pub(crate) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        self.lock().iter().all(|taken| !taken.is_due)
     }
 
     /// After a commit that was refused; what was taken since then goes further.
     fn put_back(&self, refused: &TopicPartitionList) {
-        let mut taken = self.lock();
-        for offset in refused.elements() {
-            let (topic, partition) = (offset.topic(), offset.partition());
-            let Offset::Offset(next) = offset.offset() else { continue };
-            if !taken.iter().any(|taken| taken.topic == topic && taken.partition == partition) {
-                taken.push(Taken { topic: topic.to_owned(), partition, next });
-            }
+        for taken in self.lock().iter_mut() {
+            taken.is_due |= refused.find_partition(&taken.topic, taken.partition).is_some();
         }
     }
 
@@ -106,6 +101,7 @@ mod tests {
             topic: "t".to_owned(),
             partition: *partition,
             next: *next,
+            is_due: true,
         };
         InHand(Mutex::new(partitions.iter().map(taken).collect()))
     }
@@ -114,7 +110,10 @@ mod tests {
     fn what_was_refused_is_committed_again_unless_more_was_taken() {
         let in_hand = taken(&[(0, 7), (1, 9)]);
         let refused = in_hand.take().expect("a list");
-        in_hand.lock().push(Taken { topic: "t".to_owned(), partition: 1, next: 12 });
+        {
+            let mut taken = in_hand.lock();
+            (taken[1].next, taken[1].is_due) = (12, true);
+        }
         in_hand
             .commit_callback(Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::IllegalGeneration)), &refused);
         let again = in_hand.take().expect("a list");
@@ -123,6 +122,20 @@ mod tests {
         }
         in_hand.commit_callback(Ok(()), &again);
         assert!(in_hand.is_empty());
+    }
+
+    #[test]
+    fn what_was_refused_of_a_partition_that_was_lost_meanwhile_is_not_committed_again() {
+        let in_hand = taken(&[(0, 7), (1, 9)]);
+        let refused = in_hand.take().expect("a list");
+        let mut lost = TopicPartitionList::new();
+        lost.add_partition("t", 1);
+        in_hand.forget(&lost);
+        in_hand
+            .commit_callback(Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::IllegalGeneration)), &refused);
+        let again = in_hand.take().expect("a list");
+        assert_eq!(again.count(), 1, "another member may have gone further with the other one");
+        assert!(again.find_partition("t", 0).is_some());
     }
 
     #[test]
