@@ -137,7 +137,7 @@ pub(crate) fn event(show: &CreatedShow, now: DateTime<Utc>) -> contract::Event {
     let status = match show.status {
         ShowStatus::Draft => "draft",
         ShowStatus::Cancelled => "cancelled",
-        ShowStatus::Published if now >= details.schedule.end_date_time => "ended",
+        ShowStatus::Published if details.schedule.has_ended(now) => "ended",
         ShowStatus::Published => "published",
     };
     contract::Event {

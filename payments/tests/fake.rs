@@ -29,6 +29,18 @@ async fn authorised(stripe: &Stripe) -> (NewPayment, String) {
     (payment, opened.reference)
 }
 
+/// All of it, asked for the first time.
+fn refund_of(payment: &NewPayment, reference: &str) -> NewRefund {
+    NewRefund {
+        refund_id: Uuid::now_v7(),
+        resumed: 0,
+        reference: reference.to_owned(),
+        about: payment.about,
+        amount: PRICE,
+        currency: payment.currency.clone(),
+    }
+}
+
 async fn authorise(stripe: &Stripe, payment: &NewPayment, reference: &str) {
     let card = PaymentMethod::parse("pm_card_visa").expect("a payment method");
     let authorised = stripe.authorise(payment.payment_id, reference, &card).await.expect("an answer");
@@ -103,14 +115,7 @@ async fn a_refund_that_stripe_remembers_as_failed_is_made_once() {
         let (fake, stripe) = fake().await;
         let (payment, reference) = authorised(&stripe).await;
         stripe.capture(payment.payment_id, &reference).await.unwrap();
-        let refund = NewRefund {
-            refund_id: Uuid::now_v7(),
-            resumed: 0,
-            reference,
-            about: payment.about,
-            amount: PRICE,
-            currency: payment.currency,
-        };
+        let refund = refund_of(&payment, &reference);
         fake.break_next("refund", is_done);
         failed(stripe.refund(&refund).await);
         for _ in 0..2 {
@@ -126,14 +131,7 @@ async fn what_was_given_back_by_hand_counts_once_all_of_it_is_back() {
     let (payment, reference) = authorised(&stripe).await;
     stripe.capture(payment.payment_id, &reference).await.unwrap();
     let booking_id = payment.about.booking_id.to_string();
-    let refund = |resumed| NewRefund {
-        refund_id: Uuid::now_v7(),
-        resumed,
-        reference: reference.clone(),
-        about: payment.about,
-        amount: PRICE,
-        currency: payment.currency.clone(),
-    };
+    let refund = |resumed| NewRefund { resumed, ..refund_of(&payment, &reference) };
     fake.refund_by_hand(&booking_id, PRICE - 1);
     let refused = stripe.refund(&refund(1)).await;
     assert!(matches!(refused, Err(GatewayError::Refused { .. })), "{refused:?}");
@@ -149,14 +147,7 @@ async fn what_another_refund_gave_back_counts_for_that_one_alone() {
     let (_fake, stripe) = fake().await;
     let (payment, reference) = authorised(&stripe).await;
     stripe.capture(payment.payment_id, &reference).await.unwrap();
-    let refund = || NewRefund {
-        refund_id: Uuid::now_v7(),
-        resumed: 0,
-        reference: reference.clone(),
-        about: payment.about,
-        amount: PRICE,
-        currency: payment.currency.clone(),
-    };
+    let refund = || refund_of(&payment, &reference);
     assert_eq!(stripe.refund(&refund()).await.unwrap().standing, RefundStanding::Made);
     let refused = stripe.refund(&refund()).await;
     assert!(matches!(refused, Err(GatewayError::Refused { .. })), "{refused:?}");

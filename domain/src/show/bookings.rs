@@ -146,6 +146,11 @@ impl Bookings {
         held.map(Open::Held).or_else(|| self.sold.get(&(Part::of(attendee_id), attendee_id)).map(Open::Sold))
     }
 
+    /// The same, if it is this one.
+    pub(super) fn open_booking(&self, booking_id: BookingId, attendee_id: UserId) -> Option<Open<'_>> {
+        self.open_of(attendee_id).filter(|open| open.booking_id() == booking_id)
+    }
+
     pub(super) fn held(&self, booking_id: BookingId) -> Option<&HeldTickets> {
         self.held.get(&booking_id)
     }

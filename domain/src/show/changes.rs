@@ -35,7 +35,7 @@ impl CreatedShow {
         if self.status == ShowStatus::Cancelled {
             return Err(ShowError::Cancelled);
         }
-        if at >= self.details.schedule.end_date_time {
+        if self.details.schedule.has_ended(at) {
             return Err(ShowError::Ended);
         }
         let details = change.details.of(&self.details).map_err(ShowError::Schedule)?;
@@ -82,7 +82,7 @@ impl CreatedShow {
     }
 
     pub(super) fn cancel_coming(&self, at: DateTime<Utc>) -> Vec<ShowEvent> {
-        if at >= self.details.schedule.end_date_time { vec![] } else { self.cancel(at) }
+        if self.details.schedule.has_ended(at) { vec![] } else { self.cancel(at) }
     }
 
     pub(super) fn delete(&self, at: DateTime<Utc>) -> Vec<ShowEvent> {

@@ -152,6 +152,12 @@ impl Schedule {
             sales_end: sales_end.map(kept),
         })
     }
+
+    /// Whether the show is over.
+    #[must_use]
+    pub fn has_ended(&self, at: DateTime<Utc>) -> bool {
+        at >= self.end_date_time
+    }
 }
 
 /// Tickets in all, 1 to 1,000,000.

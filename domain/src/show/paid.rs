@@ -30,7 +30,7 @@ impl CreatedShow {
         if self.status == ShowStatus::Cancelled {
             return Err(ShowError::Cancelled);
         }
-        let open = self.bookings.open_of(attendee_id).filter(|open| open.booking_id() == booking_id);
+        let open = self.bookings.open_booking(booking_id, attendee_id);
         let hold: Hold = match open.ok_or(ShowError::HoldExpired)? {
             Open::Held(held) => held.hold,
             Open::Sold(_) => return Err(ShowError::NotHeld),

@@ -15,8 +15,7 @@ impl CreatedShow {
             ShowStatus::Published => {}
         }
         let schedule = &self.details.schedule;
-        let is_over =
-            at >= schedule.end_date_time || schedule.sales_end.is_some_and(|sales_end| at >= sales_end);
+        let is_over = schedule.has_ended(at) || schedule.sales_end.is_some_and(|sales_end| at >= sales_end);
         if self.sale_has_started || is_over || !has_come(&self.details, at) {
             vec![]
         } else {

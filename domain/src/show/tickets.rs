@@ -77,7 +77,7 @@ impl CreatedShow {
         attendee_id: UserId,
         at: DateTime<Utc>,
     ) -> Result<Vec<ShowEvent>, ShowError> {
-        let open = self.bookings.open_of(attendee_id).filter(|open| open.booking_id() == booking_id);
+        let open = self.bookings.open_booking(booking_id, attendee_id);
         let hold = match open.ok_or(ShowError::HoldExpired)? {
             Open::Held(held) => held.hold,
             Open::Sold(_) => return Err(ShowError::NotHeld),
@@ -98,7 +98,7 @@ impl CreatedShow {
         attendee_id: UserId,
         at: DateTime<Utc>,
     ) -> Vec<ShowEvent> {
-        let open = self.bookings.open_of(attendee_id).filter(|open| open.booking_id() == booking_id);
+        let open = self.bookings.open_booking(booking_id, attendee_id);
         open.map(|open| ShowEvent::TicketsReleased { taken: open.taken(), at }).into_iter().collect()
     }
 
@@ -109,8 +109,8 @@ impl CreatedShow {
         attendee_id: UserId,
         at: DateTime<Utc>,
     ) -> Result<Vec<ShowEvent>, ShowError> {
-        let open = self.bookings.open_of(attendee_id).filter(|open| open.booking_id() == booking_id);
-        let is_over = self.status != ShowStatus::Cancelled && at >= self.details.schedule.end_date_time;
+        let open = self.bookings.open_booking(booking_id, attendee_id);
+        let is_over = self.status != ShowStatus::Cancelled && self.details.schedule.has_ended(at);
         if is_over && matches!(open, Some(Open::Sold(_))) {
             return Err(ShowError::Ended);
         }
@@ -147,7 +147,7 @@ impl CreatedShow {
             ShowStatus::Published => {}
         }
         let schedule = &self.details.schedule;
-        if at >= schedule.end_date_time {
+        if schedule.has_ended(at) {
             return Err(ShowError::Ended);
         }
         let not_yet = schedule.sales_start.is_some_and(|start| at < start);
