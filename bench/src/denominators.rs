@@ -117,7 +117,7 @@ impl Durability {
             max_connections: 1,
             application_name: "boxoffice command-api",
             search_path: None,
-            statements: platform::postgres::Statements::Writes,
+            statements: platform::postgres::Statements::ByKeys,
         };
         let pool = platform::postgres::connect(&SecretString::from(servers.url(database)), options).await?;
         let (fsync, synchronous_commit, full_page_writes) = sqlx::query_as(

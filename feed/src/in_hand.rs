@@ -1,4 +1,4 @@
-//! What a member of a consumer group has taken from its partitions and not yet committed.
+//! How far a member of a consumer group has taken its partitions' records, and what of that is to be committed.
 //!
 //! A partition that is taken away takes its offsets along: its records come again to whoever has it next, and a commit
 //! from here would move that member's offset. So a rebalance forgets them, before it is answered. A commit that comes in
@@ -37,7 +37,7 @@ impl InHand {
         }
     }
 
-    /// Everything in hand, to be committed; nothing is in hand afterwards.
+    /// Everything that is to be committed; nothing is to be afterwards.
     pub(crate) fn take(&self) -> Result<TopicPartitionList, KafkaError> {
         let mut list = TopicPartitionList::new();
         for taken in self.lock().iter_mut().filter(|taken| taken.is_due) {

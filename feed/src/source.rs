@@ -38,6 +38,16 @@ pub struct Batch {
     pub must_last: bool,
 }
 
+impl Batch {
+    /// SQL for the beginning of the transaction that deals with it. The commit of one that must last waits for the disk even
+    /// if it changes nothing, and what was committed before is on disk then, too; others do not wait.
+    #[must_use]
+    pub const fn durability(&self) -> &'static str {
+        // With an id there is a commit to wait for.
+        if self.must_last { "select pg_current_xact_id()" } else { "set local synchronous_commit = off" }
+    }
+}
+
 /// Why no events came.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {

@@ -45,8 +45,8 @@ impl Processes {
         Ok(())
     }
 
-    /// The end of what an erased user offers and has: coming events, and bookings, save of events that are over. Their stream and account are closed, so
-    /// nothing new can come meanwhile.
+    /// The end of what an erased user offers and has: coming events, and bookings, save of events that are over. Their
+    /// stream and account are closed, so nothing new can come meanwhile.
     async fn end_all_of(&self, user_id: Uuid, cause_id: Uuid) -> Result<(), ProcessError> {
         let hosted: Vec<Uuid> = sqlx::query_scalar(
             "select aggregate_id::uuid from events

@@ -16,11 +16,6 @@ use crate::{FOLLOWING, ProcessError, Processes, RETRY_PAUSE, payments, sale_star
 const NAME: &str = "processes";
 const STREAM_TYPES: &[&str] = &["event", "booking"];
 
-/// The commit does not wait for the disk: after a crash of the server the events come again.
-const WITHOUT_WAITING: &str = "begin; set local synchronous_commit = off";
-/// The commit waits for the disk, even if nothing is noted: what was noted before is on disk then, too.
-const TO_DISK: &str = "begin; select pg_current_xact_id()";
-
 impl Processes {
     /// Follows until the source ends or it is told to stop.
     pub(crate) async fn follow(&self, shutdown: &CancellationToken) -> Result<(), ProcessError> {
@@ -65,8 +60,7 @@ impl Processes {
 
     /// One batch, in one transaction with the checkpoint.
     async fn note(&self, batch: &Batch) -> Result<(), sqlx::Error> {
-        let begin = if batch.must_last { TO_DISK } else { WITHOUT_WAITING };
-        let mut tx = self.store.pool().begin_with(begin).await?;
+        let mut tx = self.store.pool().begin_with(format!("begin; {}", batch.durability())).await?;
         for LoggedEvent { event, .. } in &batch.events {
             match note_in_tx(&mut tx, event).await {
                 Ok(()) => {}

@@ -21,11 +21,6 @@ use crate::{
 const BEGIN: &str = "begin; set local enable_seqscan = off; set local enable_hashjoin = off; \
                      set local enable_mergejoin = off";
 
-/// The commit does not wait for the disk: after a crash of the server the events come again.
-const WITHOUT_WAITING: &str = "set local synchronous_commit = off";
-/// The commit waits for the disk, even if the batch changes nothing: what was committed before it is on disk then, too.
-const TO_DISK: &str = "select pg_current_xact_id()";
-
 /// Why an event is parked that has nothing wrong with it.
 const BEHIND_ANOTHER: &str = "an earlier event of this stream is parked";
 
@@ -107,7 +102,7 @@ async fn try_batch(
     batch: &Batch,
     attempt: Attempt,
 ) -> Result<(), ProjectError> {
-    let begin = format!("{BEGIN}; {}", if batch.must_last { TO_DISK } else { WITHOUT_WAITING });
+    let begin = format!("{BEGIN}; {}", batch.durability());
     let mut tx = read.begin_with(begin).await.map_err(ProjectError::Read)?;
     lock_projection_in_tx(projection, &mut tx, batch).await.map_err(ProjectError::Read)?;
     apply_events_in_tx(&mut tx, projection, store, &batch.events, attempt).await?;

@@ -1,8 +1,8 @@
 //! R4: what appends cost when everything that follows them is running.
 //!
 //! Half of the peak is a load that the write edge alone carries easily, so the ratio at that load says whether the others
-//! get in its way at all; they may, so that answers come late. What they take at full load is said by the ratio of the peaks, and how well they keep up by what
-//! they had not dealt with when the load ended.
+//! get in its way at all; they may, so that answers come late. What they take at full load is said by the ratio of the
+//! peaks, and how well they keep up by what they had not dealt with when the load ended.
 
 use std::time::{Duration, Instant};
 
