@@ -11,8 +11,10 @@ use tokio::{sync::Notify, time::timeout};
 pub(crate) const OUTBOX: &str = "boxoffice_outbox";
 const EVENT_LOG: &str = "boxoffice_event_log";
 
-/// At most so many notifications a second leave a process.
-const COALESCE: Duration = Duration::from_millis(2);
+/// Pause after a notification: how many a second leave a process at most.
+const COALESCE: Duration = Duration::from_millis(5);
+/// A notification is a transaction, which would wait for the disk; this one has nothing to keep.
+const NOTIFY: &str = "select pg_notify($1, '') from set_config('synchronous_commit', 'off', true)";
 
 /// Tells listeners on a channel that there is something new.
 #[derive(Debug, Clone)]
@@ -36,7 +38,7 @@ impl Waker {
                 let notified = timeout(Duration::from_secs(1), notify.notified()).await.is_ok();
                 drop(notify);
                 if notified {
-                    let sent = sqlx::query("select pg_notify($1, '')").bind(channel).execute(&pool).await;
+                    let sent = sqlx::query(NOTIFY).bind(channel).execute(&pool).await;
                     if let Err(error) = sent {
                         tracing::debug!(%error, channel, "could not notify; listeners will poll");
                     }

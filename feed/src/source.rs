@@ -1,5 +1,7 @@
 //! What consumers of events read: Kafka, or the event log itself. Both behave alike.
 
+use std::time::Duration;
+
 use event_store::{EventStore, event_log::LoggedEvent};
 use rdkafka::error::KafkaError;
 
@@ -8,6 +10,8 @@ use crate::{kafka_source::KafkaSource, log_source::LogSource, rest::Rest};
 /// Most events that a consumer gets at once. There are so many only when it is behind, and then it deals with them the
 /// quicker the more there are.
 pub(crate) const MAX_BATCH: usize = 2_000;
+/// The time from one batch to the next, at least, of a consumer that is not behind.
+const PACE: Duration = Duration::from_millis(20);
 
 /// Where a consumer's events come from.
 #[derive(Debug)]
@@ -92,7 +96,7 @@ impl Source {
     }
 
     fn of(origin: Origin) -> Self {
-        Self { origin, rest: Rest::default() }
+        Self { origin, rest: Rest::with_pace(PACE) }
     }
 
     /// The next events; rests after the last ones, and waits until there are some. Dropping the future loses nothing. A

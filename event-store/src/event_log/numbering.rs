@@ -62,6 +62,12 @@ impl Claim {
     pub fn positions(&self) -> Vec<i64> {
         self.0.iter().map(|claimed| claimed.position).collect()
     }
+
+    /// The first of them.
+    #[must_use]
+    pub fn first_position(&self) -> Option<i64> {
+        self.0.first().map(|claimed| claimed.position)
+    }
 }
 
 impl EventStore {
@@ -75,22 +81,26 @@ impl EventStore {
         lease: Duration,
         limit: i64,
     ) -> Result<Numbered, NumberingError> {
-        let claim = self.claim_outbox(limit, &[]).await?;
+        let claim = self.claim_outbox(0, limit, &[]).await?;
         self.number(epoch, lease, claim).await
     }
 
-    /// Reads the oldest `limit` pointers but those that are being numbered: a set, not what follows a cursor. One of a
-    /// stream comes with all earlier ones of it that are not being numbered, so numbering them next keeps its order.
+    /// Reads the oldest `limit` pointers from a position on, but those that are being numbered: a set, not what follows a
+    /// cursor. From 0 on, one of a stream comes with all earlier ones of it that are not being numbered, so numbering them
+    /// next keeps its order. From a later position on an earlier one may be missing, whose transaction committed late;
+    /// [`number`](Self::number) refuses that as a gap.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn claim_outbox(&self, limit: i64, but: &[i64]) -> Result<Claim, sqlx::Error> {
+    pub async fn claim_outbox(&self, from: i64, limit: i64, but: &[i64]) -> Result<Claim, sqlx::Error> {
         // Each pointer finds its event by the key, as in `read_log`.
         let rows = sqlx::query(concat!(
             "select o.position as outbox_position, ",
             event_columns!(),
             "
-             from (select * from outbox where position <> all($2) order by position limit $1) o
+             from (
+                 select * from outbox where position >= $3 and position <> all($2) order by position limit $1
+             ) o
              cross join lateral (
                  select event_type, event_version, payload, metadata, event_id, recorded_at from events
                  where aggregate_type = o.aggregate_type and aggregate_id = o.aggregate_id and sequence = o.sequence
@@ -100,6 +110,7 @@ impl EventStore {
         ))
         .bind(limit)
         .bind(but)
+        .bind(from)
         .fetch_all(self.pool())
         .await?;
         let claimed = |row| {

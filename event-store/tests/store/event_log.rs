@@ -160,8 +160,8 @@ async fn what_is_claimed_while_others_are_numbered_goes_on_where_they_end() {
     let epoch = lead(&store).await;
     append(&store, "a", 0, &["1", "2", "3"]).await;
     append(&store, "b", 0, &["1"]).await;
-    let first = store.claim_outbox(2, &[]).await.unwrap();
-    let second = store.claim_outbox(10, &first.positions()).await.unwrap();
+    let first = store.claim_outbox(0, 2, &[]).await.unwrap();
+    let second = store.claim_outbox(0, 10, &first.positions()).await.unwrap();
     assert_eq!((first.positions().len(), second.positions().len()), (2, 2));
     store.number(epoch, LEASE, first).await.unwrap();
     store.number(epoch, LEASE, second).await.unwrap();
@@ -175,8 +175,8 @@ async fn what_was_claimed_behind_others_is_not_numbered_before_them() {
     let store = store().await;
     let epoch = lead(&store).await;
     append(&store, "a", 0, &["1", "2"]).await;
-    let first = store.claim_outbox(1, &[]).await.unwrap();
-    let second = store.claim_outbox(1, &first.positions()).await.unwrap();
+    let first = store.claim_outbox(0, 1, &[]).await.unwrap();
+    let second = store.claim_outbox(0, 1, &first.positions()).await.unwrap();
     let refused = store.number(epoch, LEASE, second).await;
     assert!(matches!(refused, Err(NumberingError::Gap { expected: 1, found: 2, .. })), "{refused:?}");
     assert_eq!(logged(&store).await, []);

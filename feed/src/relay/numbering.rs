@@ -1,15 +1,23 @@
 //! Outbox → event log.
 
+use std::time::Duration;
+
 use event_store::{
     Wakeup,
     event_log::{Claim, Epoch, Numbered, NumberingError},
 };
+use tokio::time::Instant;
 
 use super::{
     HandOn, IDLE_POLL, LEASE, NUMBER_BATCH, RETRY_PAUSE, Relay,
     metrics::{self, Step},
 };
 use crate::rest::Rest;
+
+/// The time from one round to the next, at least, while rounds are not full.
+const PACE: Duration = Duration::from_millis(10);
+/// How often the whole outbox is looked through.
+const WHOLE_LOOK: Duration = Duration::from_secs(1);
 
 /// What was claimed ahead. An error is the next round's: what this round has numbered is handed on all the same.
 type Ahead = Result<Claim, sqlx::Error>;
@@ -19,10 +27,11 @@ impl Relay {
     pub(super) async fn number(self, epoch: Epoch, hand_on: HandOn) {
         let mut wakeup = Wakeup::on_outbox(self.store.pool().clone());
         let mut ahead = None;
-        let mut rest = Rest::default();
+        let mut look = Look::default();
+        let mut rest = Rest::with_pace(PACE);
         loop {
             rest.begin_batch(false);
-            match self.number_batch(epoch, ahead.take()).await {
+            match self.number_batch(epoch, &mut look, ahead.take()).await {
                 Ok((numbered, next)) => {
                     self.is_well();
                     if !numbered.events.is_empty() {
@@ -37,6 +46,8 @@ impl Relay {
                     }
                 }
                 Err(NumberingError::NotLeader) => return,
+                // What is missing stands before what was looked through.
+                Err(NumberingError::Gap { .. }) if look.is_partial => look = Look::default(),
                 Err(error) => {
                     self.cannot_number(Step::Numbering, "cannot number events", &error);
                     tokio::time::sleep(RETRY_PAUSE).await;
@@ -50,11 +61,16 @@ impl Relay {
     async fn number_batch(
         &self,
         epoch: Epoch,
+        look: &mut Look,
         ahead: Option<Ahead>,
     ) -> Result<(Numbered, Option<Ahead>), NumberingError> {
         let claim = match ahead {
             Some(claim) => claim?,
-            None => self.store.claim_outbox(NUMBER_BATCH, &[]).await?,
+            None => {
+                let claim = self.store.claim_outbox(look.begin(), NUMBER_BATCH, &[]).await?;
+                look.found(&claim);
+                claim
+            }
         };
         let positions = claim.positions();
         if (positions.len() as i64) < NUMBER_BATCH {
@@ -62,8 +78,42 @@ impl Relay {
         }
         let (numbered, next) = tokio::join!(
             self.store.number(epoch, LEASE, claim),
-            self.store.claim_outbox(NUMBER_BATCH, &positions)
+            self.store.claim_outbox(look.from, NUMBER_BATCH, &positions)
         );
-        Ok((numbered?, Some(next)))
+        let numbered = numbered?;
+        look.is_partial = true;
+        Ok((numbered, Some(next)))
+    }
+}
+
+/// From where on the outbox is looked through. Pointers are dead once they are numbered, and whoever begins with the
+/// oldest passes over all that PostgreSQL has not cleared away yet. So a round begins where the last look at the whole
+/// found the first one. What commits behind that comes late: with the next look at the whole.
+#[derive(Default)]
+struct Look {
+    from: i64,
+    /// The last look at the whole; none yet.
+    whole: Option<Instant>,
+    /// Whether something may stand before what is being numbered.
+    is_partial: bool,
+}
+
+impl Look {
+    /// Where this round begins; 0 for a look at the whole.
+    fn begin(&mut self) -> i64 {
+        if self.whole.is_none_or(|whole| whole.elapsed() >= WHOLE_LOOK) {
+            *self = Self::default();
+        }
+        self.is_partial = self.whole.is_some();
+        self.from
+    }
+
+    fn found(&mut self, claim: &Claim) {
+        if self.whole.is_none()
+            && let Some(first) = claim.first_position()
+        {
+            self.from = first;
+            self.whole = Some(Instant::now());
+        }
     }
 }

@@ -1,14 +1,18 @@
-//! The relay and a broker that dies.
+//! The relay, a broker that dies, and transactions that take long.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use feed::topics::{PARTITIONS, topic_of};
+use feed::{
+    Relay,
+    topics::{PARTITIONS, topic_of},
+};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     message::{BorrowedMessage, Headers},
 };
 use testkit::eventually;
+use tokio_util::sync::CancellationToken;
 
 use crate::{DEADLINE, Feed};
 
@@ -64,4 +68,45 @@ async fn a_broker_that_dies_while_a_backlog_is_drained_loses_nothing() {
     let brokers = feed.kafka.brokers().to_owned();
     let found = tokio::task::spawn_blocking(move || occurrences(&brokers)).await.unwrap();
     assert!(found.keys().copied().eq(1..=BACKLOG as i64 + 1), "each at least once");
+}
+
+/// Most rounds do not look at the whole outbox, but begin where there was something a moment ago. What a long transaction
+/// leaves stands before that, and what goes on from there comes first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_commits_late_is_numbered_before_what_goes_on_from_it_and_nobody_is_alarmed() {
+    const STEP: &str = "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata)
+                        values ('event', $1, $2, 'Tested', '1', '{}', '{}')";
+    let feed = Feed::start().await;
+    let stop = CancellationToken::new();
+    let relay = Relay::new(feed.store.clone(), None, "test".to_owned());
+    let mut state = relay.state();
+    tokio::spawn(relay.run(stop.clone()));
+    let _stop = stop.drop_guard();
+    let alarm = tokio::spawn(async move { state.wait_for(|state| state.numbering.is_some()).await.is_ok() });
+    let numbered = |events: i64| {
+        let store = &feed.store;
+        eventually("all are numbered", DEADLINE, move || async move {
+            (store.head().await.unwrap().global_position == events).then_some(())
+        })
+    };
+    let mut events = 0;
+    for late in ["late 1", "late 2", "late 3"] {
+        let mut tx = feed.store.pool().begin().await.unwrap();
+        sqlx::query(STEP).bind(late).bind(1_i64).execute(&mut *tx).await.unwrap();
+        // Longer than from one look at the whole to the next.
+        for _ in 0..8 {
+            feed.append(3).await;
+            feed.store.wake_relay();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        events += 24;
+        numbered(events).await;
+        feed.append(3).await;
+        tx.commit().await.unwrap();
+        sqlx::query(STEP).bind(late).bind(2_i64).execute(feed.store.pool()).await.unwrap();
+        feed.store.wake_relay();
+        events += 5;
+        numbered(events).await;
+        assert!(!alarm.is_finished(), "nothing was wrong");
+    }
 }
