@@ -3,51 +3,26 @@
 //! librdkafka ends a member of a group by polling until the group's coordinator has heard of it: it blocks, and without
 //! brokers it never returns. Nobody here waits for that longer than he wants to.
 
-use std::{
-    ops::Deref,
-    sync::{Arc, Weak},
-    thread,
-    time::Duration,
-};
+use std::{ops::Deref, sync::Arc, thread, time::Duration};
 
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::in_hand::InHand;
+use crate::membership::Membership;
 
+/// How long a group waits for a member that says nothing, until its partitions go to others.
+pub(crate) const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an orderly end waits for the coordinator.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
-/// How long brokers that were away are waited for each time they are asked, and the pause until they are asked again.
-const PROBE_DEADLINE: Duration = Duration::from_secs(2);
-const PROBE_PAUSE: Duration = Duration::from_secs(1);
 
 /// A member of a consumer group.
-pub(crate) struct GroupMember(Option<Arc<StreamConsumer<InHand>>>);
+pub(crate) struct GroupMember(Option<Arc<StreamConsumer<Membership>>>);
 
 impl GroupMember {
-    pub(crate) fn new(consumer: StreamConsumer<InHand>) -> Self {
-        Self(Some(Arc::new(consumer)))
-    }
-
-    /// Answers once the brokers tell about all of these topics. Nothing else says that an error is over: while no
-    /// records come, a consumer that is well again is as silent as before.
-    pub(crate) fn recovery(&self, topics: Vec<&'static str>) -> oneshot::Receiver<()> {
-        let (well, recovery) = oneshot::channel();
-        let consumer = self.0.as_ref().map_or_else(Weak::new, Arc::downgrade);
-        let probe = move || {
-            while !well.is_closed() {
-                let Some(consumer) = consumer.upgrade() else { return };
-                if topics.iter().all(|topic| knows(&consumer, topic)) {
-                    // Nobody may be waiting any more.
-                    let _ = well.send(());
-                    return;
-                }
-                drop(consumer);
-                thread::sleep(PROBE_PAUSE);
-            }
-        };
-        spawn("kafka-probe", probe);
-        recovery
+    pub(crate) fn new(consumer: StreamConsumer<Membership>) -> Self {
+        let consumer = Arc::new(consumer);
+        consumer.context().is_of(Arc::downgrade(&consumer));
+        Self(Some(consumer))
     }
 
     /// Returns when the group knows that this member is gone, or does not answer.
@@ -70,21 +45,17 @@ impl GroupMember {
     }
 }
 
-fn knows(consumer: &StreamConsumer<InHand>, topic: &str) -> bool {
-    let metadata = consumer.fetch_metadata(Some(topic), PROBE_DEADLINE);
-    metadata.is_ok_and(|metadata| metadata.topics().iter().all(|topic| topic.error().is_none()))
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
+/// For what waits for librdkafka or the brokers.
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
     if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(work) {
         tracing::error!(%error, name, "no thread for the work of a consumer");
     }
 }
 
 impl Deref for GroupMember {
-    type Target = StreamConsumer<InHand>;
+    type Target = StreamConsumer<Membership>;
 
-    fn deref(&self) -> &StreamConsumer<InHand> {
+    fn deref(&self) -> &StreamConsumer<Membership> {
         self.0.as_ref().expect("a member is there until it ends")
     }
 }

@@ -1,20 +1,15 @@
 //! How far a member of a consumer group has taken its partitions' records, and what of that is to be committed.
 //!
 //! A partition that is taken away takes its offsets along: its records come again to whoever has it next, and a commit
-//! from here would move that member's offset. So a rebalance forgets them, before it is answered. A commit that comes in
-//! the middle of one is refused; what it said is in hand again, save of partitions that were taken away meanwhile.
+//! from here would move that member's offset. So a rebalance forgets them, before it is answered, and records that still
+//! come of it do not count. A commit that comes in the middle of one is refused; what it said is in hand again, save of
+//! partitions that were taken away meanwhile.
 
 use std::sync::{Mutex, MutexGuard};
 
-use rdkafka::{
-    ClientContext, Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, ConsumerContext, Rebalance},
-    error::{KafkaError, KafkaResult},
-    message::BorrowedMessage,
-};
+use rdkafka::{Message, Offset, TopicPartitionList, error::KafkaError};
 
-/// The next offset of each partition, after the records in hand. The context of a consumer, which tells it of
-/// rebalances.
+/// The next offset of each partition that the member has, after the records in hand.
 #[derive(Debug, Default)]
 pub(crate) struct InHand(Mutex<Vec<Taken>>);
 
@@ -22,18 +17,35 @@ pub(crate) struct InHand(Mutex<Vec<Taken>>);
 struct Taken {
     topic: String,
     partition: i32,
+    /// Nothing is taken yet where it is 0.
     next: i64,
     /// Whether it is to be committed; otherwise it is, or is under way.
     is_due: bool,
 }
 
 impl InHand {
-    pub(crate) fn note(&self, record: &BorrowedMessage<'_>) {
+    /// Records of these are for this member from now on.
+    pub(crate) fn gain(&self, gained: &TopicPartitionList) {
+        let mut taken = self.lock();
+        for element in gained.elements() {
+            let (topic, partition) = (element.topic().to_owned(), element.partition());
+            if !taken.iter().any(|taken| taken.topic == topic && taken.partition == partition) {
+                taken.push(Taken { topic, partition, next: 0, is_due: false });
+            }
+        }
+    }
+
+    /// Records of these are for others from now on.
+    pub(crate) fn forget(&self, lost: &TopicPartitionList) {
+        self.lock().retain(|taken| lost.find_partition(&taken.topic, taken.partition).is_none());
+    }
+
+    pub(crate) fn note(&self, record: &impl Message) {
         let (topic, partition, next) = (record.topic(), record.partition(), record.offset() + 1);
         let mut taken = self.lock();
-        match taken.iter_mut().find(|taken| taken.topic == topic && taken.partition == partition) {
-            Some(known) => (known.next, known.is_due) = (next, true),
-            None => taken.push(Taken { topic: topic.to_owned(), partition, next, is_due: true }),
+        let own = taken.iter_mut().find(|taken| taken.topic == topic && taken.partition == partition);
+        if let Some(own) = own {
+            (own.next, own.is_due) = (next, true);
         }
     }
 
@@ -53,14 +65,10 @@ impl InHand {
     }
 
     /// After a commit that was refused; what was taken since then goes further.
-    fn put_back(&self, refused: &TopicPartitionList) {
+    pub(crate) fn put_back(&self, refused: &TopicPartitionList) {
         for taken in self.lock().iter_mut() {
             taken.is_due |= refused.find_partition(&taken.topic, taken.partition).is_some();
         }
-    }
-
-    fn forget(&self, lost: &TopicPartitionList) {
-        self.lock().retain(|taken| lost.find_partition(&taken.topic, taken.partition).is_none());
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Taken>> {
@@ -68,31 +76,9 @@ impl InHand {
     }
 }
 
-impl ClientContext for InHand {}
-
-impl ConsumerContext for InHand {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(gained) => tracing::debug!(partitions = gained.count(), "partitions gained"),
-            Rebalance::Revoke(lost) => {
-                tracing::debug!(partitions = lost.count(), "partitions lost");
-                self.forget(lost);
-            }
-            Rebalance::Error(error) => tracing::warn!(%error, "a rebalance failed"),
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            tracing::warn!(%error, "offsets were not committed; they will be again");
-            self.put_back(offsets);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use rdkafka::error::RDKafkaErrorCode;
+    use rdkafka::{Timestamp, message::OwnedMessage};
 
     use super::*;
 
@@ -114,13 +100,11 @@ mod tests {
             let mut taken = in_hand.lock();
             (taken[1].next, taken[1].is_due) = (12, true);
         }
-        in_hand
-            .commit_callback(Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::IllegalGeneration)), &refused);
+        in_hand.put_back(&refused);
         let again = in_hand.take().expect("a list");
         for (partition, next) in [(0, 7), (1, 12)] {
             assert_eq!(again.find_partition("t", partition).expect("kept").offset(), Offset::Offset(next));
         }
-        in_hand.commit_callback(Ok(()), &again);
         assert!(in_hand.is_empty());
     }
 
@@ -131,8 +115,7 @@ mod tests {
         let mut lost = TopicPartitionList::new();
         lost.add_partition("t", 1);
         in_hand.forget(&lost);
-        in_hand
-            .commit_callback(Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::IllegalGeneration)), &refused);
+        in_hand.put_back(&refused);
         let again = in_hand.take().expect("a list");
         assert_eq!(again.count(), 1, "another member may have gone further with the other one");
         assert!(again.find_partition("t", 0).is_some());
@@ -149,5 +132,24 @@ mod tests {
         assert_eq!(left.count(), 1);
         assert_eq!(left.find_partition("t", 1).expect("kept").offset(), Offset::Offset(9));
         assert_eq!(in_hand.take().expect("a list").count(), 0);
+    }
+
+    #[test]
+    fn records_that_still_come_of_a_partition_that_was_lost_do_not_count() {
+        let record =
+            |offset| OwnedMessage::new(None, None, "t".to_owned(), Timestamp::NotAvailable, 0, offset, None);
+        let mut partition = TopicPartitionList::new();
+        partition.add_partition("t", 0);
+        let in_hand = InHand::default();
+        in_hand.gain(&partition);
+        assert!(in_hand.is_empty());
+        in_hand.note(&record(6));
+        in_hand.forget(&partition);
+        in_hand.note(&record(7));
+        assert!(in_hand.is_empty());
+        in_hand.gain(&partition);
+        in_hand.note(&record(8));
+        let due = in_hand.take().expect("a list");
+        assert_eq!(due.find_partition("t", 0).expect("kept").offset(), Offset::Offset(9));
     }
 }

@@ -3,6 +3,13 @@
 //! A record that cannot be read names its stream by topic and key. That stream is read from the event log, from its
 //! beginning: what its consumer knows of it already is a duplicate, and nothing of it is missing. The offsets behind
 //! such a record are committed only after that.
+//!
+//! A consumer that was out of its group for longer than the group waits for it is not used again, whatever state it is in:
+//! the source ends as soon as the brokers answer, and who follows makes a new one, which goes on where the group has
+//! committed. That is so after errors that last longer than the session timeout; after the group has taken the partitions
+//! away because it heard nothing; and when librdkafka has not said for a minute that the consumer is in its group. No
+//! call that waits for librdkafka or for brokers is made where the consumer is polled, so that none can keep the source
+//! from seeing this.
 
 use std::{
     collections::VecDeque,
@@ -17,13 +24,13 @@ use rdkafka::{
     consumer::{CommitMode, Consumer},
     error::KafkaError,
 };
-use tokio::sync::oneshot;
 
 use crate::{
     MalformedRecord, cloud_event,
-    group_member::GroupMember,
-    in_hand::InHand,
+    group_member::{GroupMember, SESSION_TIMEOUT},
     log_source::LogSource,
+    membership::{Absence, Membership},
+    outage::Outage,
     source::{Batch, MAX_BATCH, SourceError},
     topics::{stream_type_of, topic_of},
 };
@@ -32,10 +39,13 @@ use crate::{
 const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Offsets are committed so often: each time costs the brokers a record, and what comes again after an end is skipped.
 const COMMIT_PAUSE: Duration = Duration::from_secs(1);
+/// How often librdkafka says whether the consumer is in its group.
+const STATISTICS_PAUSE: Duration = Duration::from_secs(10);
 
 /// Follows the topics as a member of a consumer group.
 pub(crate) struct KafkaSource {
     consumer: GroupMember,
+    brokers: String,
     name: String,
     topics: Vec<&'static str>,
     store: EventStore,
@@ -47,8 +57,9 @@ pub(crate) struct KafkaSource {
     committed: Instant,
     /// Whether they are, once the batch in hand is dealt with.
     commits: bool,
-    /// After an error: answers when the brokers are there again.
-    recovery: Option<oneshot::Receiver<()>>,
+    /// After an error, until the brokers are there again.
+    outage: Option<Outage>,
+    absence: Absence,
 }
 
 impl std::fmt::Debug for KafkaSource {
@@ -72,17 +83,27 @@ impl KafkaSource {
             .set("group.id", format!("boxoffice-{consumer}"))
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")
-            .set("session.timeout.ms", "10000")
+            .set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string())
+            .set("statistics.interval.ms", STATISTICS_PAUSE.as_millis().to_string())
             // Who joins or leaves takes only the partitions that move; the others go on meanwhile.
             .set("partition.assignment.strategy", "cooperative-sticky")
-            .create_with_context(InHand::default())?;
-        let (consumer, has_read_before) = has_read_before(GroupMember::new(consumer), topics.clone()).await?;
-        consumer.subscribe(&topics)?;
+            .create_with_context(Membership::default())?;
+        let (consumer, has_read_before) = join(GroupMember::new(consumer), topics.clone()).await?;
         let catching_up = (!has_read_before).then(|| LogSource::new(store.clone(), stream_types, checkpoint));
-        let damaged = VecDeque::new();
-        let committed = Instant::now();
-        let (commits, recovery) = (false, None);
-        Ok(Self { consumer, name, topics, store, catching_up, damaged, committed, commits, recovery })
+        let now = Instant::now();
+        Ok(Self {
+            consumer,
+            brokers: brokers.to_owned(),
+            name,
+            topics,
+            store,
+            catching_up,
+            damaged: VecDeque::new(),
+            committed: now,
+            commits: false,
+            outage: None,
+            absence: Absence::new(now),
+        })
     }
 
     pub(crate) async fn next(&mut self) -> Result<Batch, SourceError> {
@@ -119,30 +140,30 @@ impl KafkaSource {
 
     /// The records that are there; waits for the first one. Nothing when an error is over, or when something of earlier
     /// batches is still to be committed.
-    async fn take(&mut self) -> Result<Vec<LoggedEvent>, KafkaError> {
+    async fn take(&mut self) -> Result<Vec<LoggedEvent>, SourceError> {
         let first = loop {
+            self.look_for_absence();
             tokio::select! {
                 first = self.consumer.recv() => break first,
-                () = recovered(&mut self.recovery) => {
-                    self.recovery = None;
-                    return Ok(vec![]);
-                }
+                () = end_of(&mut self.outage) => return self.after_outage(),
                 () = tokio::time::sleep(COMMIT_PAUSE) => {
-                    if !self.consumer.context().is_empty() {
+                    if !self.consumer.context().in_hand.is_empty() {
                         return Ok(vec![]);
                     }
                 }
             }
         };
-        if first.is_err() && self.recovery.is_none() {
-            self.recovery = Some(self.consumer.recovery(self.topics.clone()));
+        if first.is_err() && self.outage.is_none() {
+            self.outage = Some(Outage::begin(Instant::now(), &self.brokers, self.topics.clone()));
         }
         let mut record = Some(first?);
-        self.recovery = None;
+        if !self.consumer.context().is_lost() {
+            self.outage = None;
+        }
         let (mut events, mut taken) = (Vec::new(), 0);
         while let Some(current) = record {
             taken += 1;
-            self.consumer.context().note(&current);
+            self.consumer.context().in_hand.note(&current);
             match cloud_event::parse(&current) {
                 Ok(event) => events.push(event),
                 Err(error) => {
@@ -161,6 +182,25 @@ impl KafkaSource {
         Ok(events)
     }
 
+    /// A member that is out of its group may say nothing of it.
+    fn look_for_absence(&mut self) {
+        let (now, membership) = (Instant::now(), self.consumer.context());
+        let absent = self.absence.too_long(membership.seen(), now);
+        let since = absent.or_else(|| membership.is_lost().then_some(now));
+        if let Some(since) = since
+            && self.outage.is_none()
+        {
+            tracing::warn!(consumer = self.name, "a consumer is out of its group");
+            self.outage = Some(Outage::begin(since, &self.brokers, self.topics.clone()));
+        }
+    }
+
+    /// The brokers answer: it is well again, or of no use any more.
+    fn after_outage(&mut self) -> Result<Vec<LoggedEvent>, SourceError> {
+        let outlasted = self.outage.take().is_some_and(|outage| outage.outlasts_the_session());
+        if outlasted || self.consumer.context().is_lost() { Err(SourceError::GivenUp) } else { Ok(vec![]) }
+    }
+
     /// Leaves the group, so that the others need not wait until it is missed.
     pub(crate) async fn leave(self) {
         self.consumer.leave().await;
@@ -170,7 +210,7 @@ impl KafkaSource {
         if !mem::take(&mut self.commits) {
             return Ok(());
         }
-        let offsets = self.consumer.context().take()?;
+        let offsets = self.consumer.context().in_hand.take()?;
         if offsets.count() == 0 {
             return Ok(());
         }
@@ -179,11 +219,10 @@ impl KafkaSource {
     }
 }
 
-/// Never where there is nothing to recover from.
-async fn recovered(recovery: &mut Option<oneshot::Receiver<()>>) {
-    match recovery {
-        // An error: who asks for the brokers is gone, and it is time to look.
-        Some(recovery) => drop(recovery.await),
+/// Never where there is none.
+async fn end_of(outage: &mut Option<Outage>) {
+    match outage {
+        Some(outage) => outage.end().await,
         None => std::future::pending().await,
     }
 }
@@ -210,14 +249,11 @@ fn report(consumer: &str, record: &impl Message, error: &MalformedRecord, stream
     }
 }
 
-/// Whether the group has committed an offset anywhere. Asks the brokers on a thread of its own: librdkafka blocks.
-async fn has_read_before(
-    consumer: GroupMember,
-    topics: Vec<&'static str>,
-) -> Result<(GroupMember, bool), KafkaError> {
+/// Joins the group, and says whether it has committed an offset anywhere. On a thread of its own: librdkafka blocks.
+async fn join(consumer: GroupMember, topics: Vec<&'static str>) -> Result<(GroupMember, bool), KafkaError> {
     let asked = tokio::task::spawn_blocking(move || {
         let mut list = TopicPartitionList::new();
-        for topic in topics {
+        for topic in &topics {
             let metadata = consumer.fetch_metadata(Some(topic), BROKER_TIMEOUT)?;
             for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
                 list.add_partition(topic, partition.id());
@@ -225,6 +261,7 @@ async fn has_read_before(
         }
         let committed = consumer.committed_offsets(list, BROKER_TIMEOUT)?;
         let any = committed.elements().iter().any(|e| matches!(e.offset(), Offset::Offset(_)));
+        consumer.subscribe(&topics)?;
         Ok((consumer, any))
     });
     asked.await.expect("asking for offsets does not panic")

@@ -13,6 +13,8 @@ mod group_member;
 mod in_hand;
 mod kafka_source;
 mod log_source;
+mod membership;
+mod outage;
 mod publisher;
 pub mod reconcile;
 mod relay;

@@ -61,6 +61,9 @@ pub enum SourceError {
     /// Kafka cannot be read.
     #[error("Kafka cannot be read")]
     Kafka(#[from] KafkaError),
+    /// Kafka can be read again, by another consumer: this one was out of its group for longer than the group waits.
+    #[error("the consumer group has gone on without this consumer")]
+    GivenUp,
 }
 
 impl SourceError {
@@ -68,7 +71,7 @@ impl SourceError {
     /// what is wrong is over: ask it again.
     #[must_use]
     pub fn ends_the_source(&self) -> bool {
-        matches!(self, Self::Kafka(KafkaError::MessageConsumptionFatal(_)))
+        matches!(self, Self::Kafka(KafkaError::MessageConsumptionFatal(_)) | Self::GivenUp)
     }
 }
 

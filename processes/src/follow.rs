@@ -26,6 +26,7 @@ impl Processes {
                 Source::kafka(brokers, NAME, self.store.clone(), STREAM_TYPES, checkpoint).await?
             }
         };
+        self.goes_on(FOLLOWING);
         tokio::select! {
             ended = self.note_all(&mut source) => ended,
             () = shutdown.cancelled() => {
