@@ -66,7 +66,7 @@ impl InHand {
 
     /// After a commit that was refused; what was taken since then goes further.
     pub(crate) fn put_back(&self, refused: &TopicPartitionList) {
-        for taken in self.lock().iter_mut() {
+        for taken in self.lock().iter_mut().filter(|taken| taken.next > 0) {
             taken.is_due |= refused.find_partition(&taken.topic, taken.partition).is_some();
         }
     }
@@ -119,6 +119,16 @@ mod tests {
         let again = in_hand.take().expect("a list");
         assert_eq!(again.count(), 1, "another member may have gone further with the other one");
         assert!(again.find_partition("t", 0).is_some());
+    }
+
+    #[test]
+    fn what_was_refused_of_a_partition_that_went_and_came_back_is_read_again_first() {
+        let in_hand = taken(&[(0, 7)]);
+        let refused = in_hand.take().expect("a list");
+        in_hand.forget(&refused);
+        in_hand.gain(&refused);
+        in_hand.put_back(&refused);
+        assert!(in_hand.is_empty());
     }
 
     #[test]

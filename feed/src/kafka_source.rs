@@ -19,11 +19,7 @@ use std::{
 
 use event_store::{EventStore, StreamId, event_log::LoggedEvent};
 use futures::FutureExt;
-use rdkafka::{
-    ClientConfig, Message, Offset, TopicPartitionList,
-    consumer::{CommitMode, Consumer},
-    error::KafkaError,
-};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList, consumer::Consumer, error::KafkaError};
 
 use crate::{
     MalformedRecord, cloud_event,
@@ -134,7 +130,8 @@ impl KafkaSource {
     }
 
     fn batch(&mut self, events: Vec<LoggedEvent>) -> Batch {
-        self.commits = self.damaged.is_empty() && self.committed.elapsed() >= COMMIT_PAUSE;
+        let may_commit = self.damaged.is_empty() && !self.consumer.is_committing();
+        self.commits = may_commit && self.committed.elapsed() >= COMMIT_PAUSE;
         Batch { events, checkpoint: None, must_last: self.commits }
     }
 
@@ -147,7 +144,7 @@ impl KafkaSource {
                 first = self.consumer.recv() => break first,
                 () = end_of(&mut self.outage) => return self.after_outage(),
                 () = tokio::time::sleep(COMMIT_PAUSE) => {
-                    if !self.consumer.context().in_hand.is_empty() {
+                    if self.consumer.is_due() {
                         return Ok(vec![]);
                     }
                 }
@@ -207,15 +204,10 @@ impl KafkaSource {
     }
 
     pub(crate) fn done(&mut self) -> Result<(), KafkaError> {
-        if !mem::take(&mut self.commits) {
-            return Ok(());
+        if mem::take(&mut self.commits) && self.consumer.commit()? {
+            self.committed = Instant::now();
         }
-        let offsets = self.consumer.context().in_hand.take()?;
-        if offsets.count() == 0 {
-            return Ok(());
-        }
-        self.committed = Instant::now();
-        self.consumer.commit(&offsets, CommitMode::Async)
+        Ok(())
     }
 }
 

@@ -15,7 +15,6 @@ use std::{
 use rdkafka::{
     ClientContext, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol, StreamConsumer},
-    error::KafkaResult,
     types::RDKafkaRespErr,
 };
 use serde::Deserialize;
@@ -79,16 +78,10 @@ impl ConsumerContext for Membership {
         match self.consumer.get().and_then(Weak::upgrade) {
             Some(consumer) => {
                 let partitions = partitions.clone();
+                // Without a thread the consumer is soon out of its group.
                 spawn("kafka-rebalance", move || answer(&*consumer, are_gained, &partitions));
             }
             None => answer(polled, are_gained, partitions),
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            tracing::warn!(%error, "offsets were not committed; they will be again");
-            self.in_hand.put_back(offsets);
         }
     }
 }

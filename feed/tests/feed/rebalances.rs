@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use event_store::event_log::LoggedEvent;
-use feed::topics::{PARTITIONS, topic_of};
+use feed::{
+    Source,
+    topics::{PARTITIONS, topic_of},
+};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
 };
 use testkit::eventually;
 use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{DEADLINE, Feed};
 
@@ -19,7 +23,29 @@ const COMMIT: Duration = Duration::from_millis(300);
 /// Enough for every partition to have some.
 const EVENTS: usize = 300;
 
+/// How often a member joins the group.
+const COMINGS_AND_GOINGS: usize = 6;
+
 impl Feed {
+    /// A member that takes whatever comes, until the guard is dropped; then it leaves.
+    fn member(&self) -> DropGuard {
+        let stop = CancellationToken::new();
+        let (brokers, store, stopped) = (self.kafka.brokers().to_owned(), self.store.clone(), stop.clone());
+        tokio::spawn(async move {
+            let made = async || Source::kafka(&brokers, GROUP, store.clone(), &["event"], 0).await.ok();
+            let mut source = eventually("there is a source", DEADLINE, made).await;
+            let taking = async {
+                loop {
+                    source.next().await.unwrap();
+                    source.done().unwrap();
+                }
+            };
+            stopped.run_until_cancelled(taking).await;
+            source.leave().await;
+        });
+        stop.drop_guard()
+    }
+
     /// How many partitions the group has committed an offset of.
     async fn committed_partitions(&self) -> usize {
         self.committed_offsets().await.len()
@@ -107,4 +133,28 @@ async fn what_is_in_hand_of_partitions_that_were_lost_is_not_committed() {
     assert_eq!(committed.await, PARTITIONS as usize / 2, "only what it has kept");
     // What was in hand comes again, to the other one.
     assert!(again.iter().all(|logged| in_hand.contains(logged)));
+}
+
+/// Nobody commits again while all is quiet: what is not committed by then, or set back by a member that has the partition
+/// no more, stays so.
+#[tokio::test]
+async fn however_members_come_and_go_all_that_was_taken_is_committed_in_the_end() {
+    let feed = Feed::start().await;
+    let _relay = feed.relay();
+    let first = feed.member();
+    let mut published = 0;
+    for _ in 0..COMINGS_AND_GOINGS {
+        let second = feed.member();
+        for _ in 0..20 {
+            feed.append(3).await;
+            published += 3;
+            tokio::time::sleep(COMMIT / 4).await;
+        }
+        drop(second);
+    }
+    let _second = feed.member();
+    feed.until_published(published).await;
+    let all_are_committed = async || (feed.committed_records().await == published).then_some(());
+    eventually("all that was taken is committed", DEADLINE, all_are_committed).await;
+    drop(first);
 }
