@@ -13,8 +13,6 @@ const EVENT_LOG: &str = "boxoffice_event_log";
 
 /// Pause after a notification: how many a second leave a process at most.
 const COALESCE: Duration = Duration::from_millis(5);
-/// A notification is a transaction, which would wait for the disk; this one has nothing to keep.
-const NOTIFY: &str = "select pg_notify($1, '') from set_config('synchronous_commit', 'off', true)";
 
 /// Tells listeners on a channel that there is something new.
 #[derive(Debug, Clone)]
@@ -38,7 +36,7 @@ impl Waker {
                 let notified = timeout(Duration::from_secs(1), notify.notified()).await.is_ok();
                 drop(notify);
                 if notified {
-                    let sent = sqlx::query(NOTIFY).bind(channel).execute(&pool).await;
+                    let sent = sqlx::query("select pg_notify($1, '')").bind(channel).execute(&pool).await;
                     if let Err(error) = sent {
                         tracing::debug!(%error, channel, "could not notify; listeners will poll");
                     }

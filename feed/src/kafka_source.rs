@@ -56,6 +56,8 @@ pub(crate) struct KafkaSource {
     /// After an error, until the brokers are there again.
     outage: Option<Outage>,
     absence: Absence,
+    /// Whether that has lasted for too long: records may still come, of what it had before.
+    is_absent: bool,
 }
 
 impl std::fmt::Debug for KafkaSource {
@@ -99,6 +101,7 @@ impl KafkaSource {
             commits: false,
             outage: None,
             absence: Absence::new(now),
+            is_absent: false,
         })
     }
 
@@ -144,7 +147,8 @@ impl KafkaSource {
                 first = self.consumer.recv() => break first,
                 () = end_of(&mut self.outage) => return self.after_outage(),
                 () = tokio::time::sleep(COMMIT_PAUSE) => {
-                    if self.consumer.is_due() {
+                    // During an outage it would seem to be well, and a commit leads nowhere.
+                    if self.outage.is_none() && self.consumer.is_due() {
                         return Ok(vec![]);
                     }
                 }
@@ -154,7 +158,7 @@ impl KafkaSource {
             self.outage = Some(Outage::begin(Instant::now(), &self.brokers, self.topics.clone()));
         }
         let mut record = Some(first?);
-        if !self.consumer.context().is_lost() {
+        if !self.is_absent && !self.consumer.context().is_lost() {
             self.outage = None;
         }
         let (mut events, mut taken) = (Vec::new(), 0);
@@ -183,6 +187,7 @@ impl KafkaSource {
     fn look_for_absence(&mut self) {
         let (now, membership) = (Instant::now(), self.consumer.context());
         let absent = self.absence.too_long(membership.seen(), now);
+        self.is_absent = absent.is_some();
         let since = absent.or_else(|| membership.is_lost().then_some(now));
         if let Some(since) = since
             && self.outage.is_none()

@@ -47,8 +47,12 @@ impl Batch {
     /// if it changes nothing, and what was committed before is on disk then, too; others do not wait.
     #[must_use]
     pub const fn durability(&self) -> &'static str {
-        // With an id there is a commit to wait for.
-        if self.must_last { "select pg_current_xact_id()" } else { "set local synchronous_commit = off" }
+        // PostgreSQL waits only for a transaction that has written to its log before the commit: this writes.
+        if self.must_last {
+            "select pg_logical_emit_message(true, 'boxoffice', '')"
+        } else {
+            "set local synchronous_commit = off"
+        }
     }
 }
 

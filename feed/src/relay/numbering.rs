@@ -65,9 +65,14 @@ impl Relay {
         ahead: Option<Ahead>,
     ) -> Result<(Numbered, Option<Ahead>), NumberingError> {
         let claim = match ahead {
-            Some(claim) => claim?,
+            Some(claim) => {
+                look.is_partial = true;
+                claim?
+            }
             None => {
-                let claim = self.store.claim_outbox(look.begin(), NUMBER_BATCH, &[]).await?;
+                let from = look.begin();
+                look.is_partial = from > 0;
+                let claim = self.store.claim_outbox(from, NUMBER_BATCH, &[]).await?;
                 look.found(&claim);
                 claim
             }
@@ -78,10 +83,12 @@ impl Relay {
         }
         let (numbered, next) = tokio::join!(
             self.store.number(epoch, LEASE, claim),
-            self.store.claim_outbox(look.from, NUMBER_BATCH, &positions)
+            self.store.claim_outbox(look.begin(), NUMBER_BATCH, &positions)
         );
         let numbered = numbered?;
-        look.is_partial = true;
+        if let Ok(next) = &next {
+            look.found(next);
+        }
         Ok((numbered, Some(next)))
     }
 }
@@ -94,7 +101,7 @@ struct Look {
     from: i64,
     /// The last look at the whole; none yet.
     whole: Option<Instant>,
-    /// Whether something may stand before what is being numbered.
+    /// Whether something may stand before what is being numbered: what was claimed ahead, or not from the beginning.
     is_partial: bool,
 }
 
@@ -102,9 +109,9 @@ impl Look {
     /// Where this round begins; 0 for a look at the whole.
     fn begin(&mut self) -> i64 {
         if self.whole.is_none_or(|whole| whole.elapsed() >= WHOLE_LOOK) {
-            *self = Self::default();
+            self.from = 0;
+            self.whole = None;
         }
-        self.is_partial = self.whole.is_some();
         self.from
     }
 
