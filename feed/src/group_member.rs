@@ -22,6 +22,7 @@ use crate::membership::Membership;
 pub(crate) const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an orderly end waits for the coordinator.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
+/// How often it looks whether a commit that is under way has ended.
 const LEAVE_POLL: Duration = Duration::from_millis(5);
 
 /// A member of a consumer group.

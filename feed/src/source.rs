@@ -137,10 +137,11 @@ impl Source {
         }
     }
 
-    /// The events of all batches so far are dealt with: they need not come again.
+    /// The events of all batches so far are dealt with: they need not come again. Offsets go to Kafka in the background; those
+    /// that it refuses are committed again.
     ///
     /// # Errors
-    /// Kafka does not take the offsets; the events will come again, and be duplicates. It goes on all the same.
+    /// The offsets cannot be put together; the events will come again, and be duplicates. It goes on all the same.
     pub fn done(&mut self) -> Result<(), SourceError> {
         match &mut self.origin {
             Origin::Log(_) => Ok(()),
