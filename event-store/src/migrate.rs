@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const FILES: [(i64, &str, &str); 10] = [
+const FILES: [(i64, &str, &str); 11] = [
     (1, "event store", include_str!("../../migrations/write/0001_event_store.sql")),
     (2, "accounts", include_str!("../../migrations/write/0002_accounts.sql")),
     (3, "sessions", include_str!("../../migrations/write/0003_sessions.sql")),
@@ -15,6 +15,11 @@ const FILES: [(i64, &str, &str); 10] = [
     (8, "number events", include_str!("../../migrations/write/0008_number_events.sql")),
     (9, "payments", include_str!("../../migrations/write/0009_payments.sql")),
     (10, "upkeep", include_str!("../../migrations/write/0010_upkeep.sql")),
+    (
+        11,
+        "number events in one step",
+        include_str!("../../migrations/write/0011_number_events_in_one_step.sql"),
+    ),
 ];
 
 pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {

@@ -3,18 +3,18 @@
 //! They are read without a transaction, and written by one statement (`number_events`), so that a relay which stops
 //! anywhere in between holds no lock. Only one relay writes, and the statement checks that it is the one that read.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
-use sqlx::Row;
+use sqlx::{Row, postgres::PgDatabaseError};
 
 use super::{Epoch, Head, LoggedEvent, entry_hash};
 use crate::{
     EventStore, StoredEvent, StreamId,
     read::{event_columns, event_from_row},
 };
+
+/// The function's code for an event whose predecessor is not in the log; `detail` is its place among those numbered.
+const GAP: &str = "BX003";
 
 /// What one round of numbering did.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl EventStore {
         limit: i64,
     ) -> Result<Numbered, NumberingError> {
         let claim = self.claim_outbox(0, limit, &[]).await?;
-        self.number(epoch, lease, claim).await
+        self.number(epoch, lease, self.head().await?, claim).await
     }
 
     /// Reads the oldest `limit` pointers from a position on, but those that are being numbered: a set, not what follows a
@@ -122,19 +122,20 @@ impl EventStore {
         Ok(Claim(claimed))
     }
 
-    /// Gives what was claimed its places in the event log; without any it only keeps the lead.
+    /// Gives what was claimed the places after the head of the event log; without any it only keeps the lead.
     ///
     /// # Errors
-    /// See [`NumberingError`]. Unless the database failed, nothing was numbered.
+    /// See [`NumberingError`]. Unless the database failed, nothing was numbered. It fails, too, if the head is not that any
+    /// more.
     pub async fn number(
         &self,
         epoch: Epoch,
         lease: Duration,
+        mut head: Head,
         Claim(claimed): Claim,
     ) -> Result<Numbered, NumberingError> {
         #[cfg(feature = "planted-bugs")]
         let epoch = crate::planted_bugs::unchecked(self, epoch).await?;
-        let mut head = self.head().await?;
         if claimed.is_empty() {
             let leads = self.renew_lead(epoch, lease).await?;
             return if leads {
@@ -143,7 +144,7 @@ impl EventStore {
                 Err(NumberingError::NotLeader)
             };
         }
-        self.check_continuity(&claimed).await?;
+        let are_first = going_on(&claimed)?;
         let before = head.global_position;
         let mut hashes = Vec::with_capacity(claimed.len());
         for Claimed { event, .. } in &claimed {
@@ -151,7 +152,7 @@ impl EventStore {
             head.hash = entry_hash(&head.hash, head.global_position, event);
             hashes.push(head.hash);
         }
-        self.write_entries(epoch, lease, before, &claimed, &hashes).await?;
+        self.write_entries(epoch, lease, before, &claimed, &are_first, &hashes).await?;
         #[cfg(feature = "planted-bugs")]
         crate::planted_bugs::delete_up_to_last(self, claimed.iter().map(|claimed| claimed.position)).await?;
         let places = (before + 1)..;
@@ -162,54 +163,17 @@ impl EventStore {
         Ok(Numbered { events: places.zip(claimed).map(logged).collect(), head })
     }
 
-    /// Each stream must go on where the log left it.
-    async fn check_continuity(&self, claimed: &[Claimed]) -> Result<(), NumberingError> {
-        let mut last = self.last_logged(claimed).await?;
-        for Claimed { event, .. } in claimed {
-            match last.get_mut(&event.stream) {
-                Some(last) if event.sequence == *last + 1 => *last += 1,
-                None if event.sequence == 1 => {
-                    last.insert(event.stream.clone(), 1);
-                }
-                last => {
-                    let (stream, found) = (event.stream.clone(), event.sequence);
-                    return Err(NumberingError::Gap {
-                        stream,
-                        expected: last.map_or(0, |last| *last) + 1,
-                        found,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The last sequence in the log of streams that go on. A stream that begins here has none: that its first event is
-    /// not there yet, the unique index sees to.
-    async fn last_logged(&self, claimed: &[Claimed]) -> Result<HashMap<StreamId, i64>, sqlx::Error> {
-        let mut seen = HashSet::new();
-        let first_ones = claimed.iter().map(|c| &c.event).filter(|event| seen.insert(&event.stream));
-        let going_on: Vec<&StreamId> =
-            first_ones.filter(|event| event.sequence > 1).map(|event| &event.stream).collect();
-        if going_on.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let types: Vec<&str> = going_on.iter().map(|stream| stream.kind.as_str()).collect();
-        let ids: Vec<&str> = going_on.iter().map(|stream| stream.id.as_str()).collect();
-        let rows: Vec<(String, String, i64)> = sqlx::query_as(
-            "select type, id, l.sequence
-             from unnest($1::text[], $2::text[]) as stream (type, id)
-             cross join lateral (
-                 select sequence from event_log
-                 where aggregate_type = type and aggregate_id = id
-                 order by sequence desc limit 1
-             ) l",
+    /// The event that does not go on where the log left its stream.
+    async fn gap(&self, before: &StoredEvent) -> Result<NumberingError, sqlx::Error> {
+        let (stream, found) = (before.stream.clone(), before.sequence);
+        let last: Option<i64> = sqlx::query_scalar(
+            "select max(sequence) from event_log where aggregate_type = $1 and aggregate_id = $2",
         )
-        .bind(&types)
-        .bind(&ids)
-        .fetch_all(self.pool())
+        .bind(&stream.kind)
+        .bind(&stream.id)
+        .fetch_one(self.pool())
         .await?;
-        Ok(rows.into_iter().map(|(kind, id, sequence)| (StreamId { kind, id }, sequence)).collect())
+        Ok(NumberingError::Gap { stream, expected: last.unwrap_or(0) + 1, found })
     }
 
     async fn write_entries(
@@ -218,6 +182,7 @@ impl EventStore {
         lease: Duration,
         before: i64,
         claimed: &[Claimed],
+        are_first: &[bool],
         hashes: &[[u8; 32]],
     ) -> Result<(), NumberingError> {
         let positions: Vec<i64> = claimed.iter().map(|c| c.position).collect();
@@ -225,7 +190,7 @@ impl EventStore {
         let ids: Vec<&str> = claimed.iter().map(|c| c.event.stream.id.as_str()).collect();
         let sequences: Vec<i64> = claimed.iter().map(|c| c.event.sequence).collect();
         let hashes: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
-        let leads: bool = sqlx::query_scalar("select number_events($1, $2, $3, $4, $5, $6, $7, $8)")
+        let numbered = sqlx::query_scalar("select number_events($1, $2, $3, $4, $5, $6, $7, $8, $9)")
             .bind(epoch.0)
             .bind(lease.as_secs_f64())
             .bind(before)
@@ -233,9 +198,37 @@ impl EventStore {
             .bind(&types)
             .bind(&ids)
             .bind(&sequences)
+            .bind(are_first)
             .bind(&hashes)
             .fetch_one(self.pool())
-            .await?;
-        if leads { Ok(()) } else { Err(NumberingError::NotLeader) }
+            .await;
+        match numbered {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(NumberingError::NotLeader),
+            Err(error) => match place_of_gap(&error).and_then(|place| claimed.get(place - 1)) {
+                Some(Claimed { event, .. }) => Err(self.gap(event).await?),
+                None => Err(error.into()),
+            },
+        }
     }
+}
+
+/// Which of them are the first of their streams here; the others must go on where those before them ended.
+fn going_on(claimed: &[Claimed]) -> Result<Vec<bool>, NumberingError> {
+    let mut last = HashMap::new();
+    let are_first =
+        claimed.iter().map(|Claimed { event, .. }| match last.insert(&event.stream, event.sequence) {
+            None => Ok(true),
+            Some(last) if event.sequence == last + 1 => Ok(false),
+            Some(last) => {
+                let (stream, found) = (event.stream.clone(), event.sequence);
+                Err(NumberingError::Gap { stream, expected: last + 1, found })
+            }
+        });
+    are_first.collect()
+}
+
+fn place_of_gap(error: &sqlx::Error) -> Option<usize> {
+    let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    if error.code() == GAP { error.detail()?.parse().ok() } else { None }
 }

@@ -163,8 +163,8 @@ async fn what_is_claimed_while_others_are_numbered_goes_on_where_they_end() {
     let first = store.claim_outbox(0, 2, &[]).await.unwrap();
     let second = store.claim_outbox(0, 10, &first.positions()).await.unwrap();
     assert_eq!((first.positions().len(), second.positions().len()), (2, 2));
-    store.number(epoch, LEASE, first).await.unwrap();
-    store.number(epoch, LEASE, second).await.unwrap();
+    store.number(epoch, LEASE, store.head().await.unwrap(), first).await.unwrap();
+    store.number(epoch, LEASE, store.head().await.unwrap(), second).await.unwrap();
     let places: Vec<(i64, i64)> =
         logged(&store).await.into_iter().map(|(place, _, sequence)| (place, sequence)).collect();
     assert_eq!(places, [(1, 1), (2, 2), (3, 3), (4, 1)]);
@@ -177,7 +177,7 @@ async fn what_was_claimed_behind_others_is_not_numbered_before_them() {
     append(&store, "a", 0, &["1", "2"]).await;
     let first = store.claim_outbox(0, 1, &[]).await.unwrap();
     let second = store.claim_outbox(0, 1, &first.positions()).await.unwrap();
-    let refused = store.number(epoch, LEASE, second).await;
+    let refused = store.number(epoch, LEASE, store.head().await.unwrap(), second).await;
     assert!(matches!(refused, Err(NumberingError::Gap { expected: 1, found: 2, .. })), "{refused:?}");
     assert_eq!(logged(&store).await, []);
 }

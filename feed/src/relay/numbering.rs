@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use event_store::{
     Wakeup,
-    event_log::{Claim, Epoch, Numbered, NumberingError},
+    event_log::{Claim, Epoch, Head, Numbered, NumberingError},
 };
 use tokio::time::Instant;
 
@@ -26,14 +26,15 @@ impl Relay {
     /// Returns when the lead is lost. What it has numbered it hands on, to be published without being read again.
     pub(super) async fn number(self, epoch: Epoch, hand_on: HandOn) {
         let mut wakeup = Wakeup::on_outbox(self.store.pool().clone());
-        let mut ahead = None;
+        let (mut head, mut ahead) = (None, None);
         let mut look = Look::default();
         let mut rest = Rest::with_pace(PACE);
         loop {
             rest.begin_batch(false);
-            match self.number_batch(epoch, &mut look, ahead.take()).await {
+            match self.number_batch(epoch, head.take(), &mut look, ahead.take()).await {
                 Ok((numbered, next)) => {
                     self.is_well();
+                    head = Some(numbered.head);
                     if !numbered.events.is_empty() {
                         metrics::numbered(numbered.events.len());
                         self.log_waker.wake();
@@ -56,11 +57,12 @@ impl Relay {
         }
     }
 
-    /// Numbers what was claimed ahead, or claims first. While a full batch is numbered, the next one is claimed; it is
-    /// good only if this one gets its places.
+    /// Numbers what was claimed ahead, or claims first; after the head, if it is known from the last round. While a full
+    /// batch is numbered, the next one is claimed; it is good only if this one gets its places.
     async fn number_batch(
         &self,
         epoch: Epoch,
+        head: Option<Head>,
         look: &mut Look,
         ahead: Option<Ahead>,
     ) -> Result<(Numbered, Option<Ahead>), NumberingError> {
@@ -77,12 +79,16 @@ impl Relay {
                 claim
             }
         };
+        let head = match head {
+            Some(head) => head,
+            None => self.store.head().await?,
+        };
         let positions = claim.positions();
         if (positions.len() as i64) < NUMBER_BATCH {
-            return Ok((self.store.number(epoch, LEASE, claim).await?, None));
+            return Ok((self.store.number(epoch, LEASE, head, claim).await?, None));
         }
         let (numbered, next) = tokio::join!(
-            self.store.number(epoch, LEASE, claim),
+            self.store.number(epoch, LEASE, head, claim),
             self.store.claim_outbox(look.begin(), NUMBER_BATCH, &positions)
         );
         let numbered = numbered?;
