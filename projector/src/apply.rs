@@ -102,9 +102,9 @@ async fn try_batch(
     batch: &Batch,
     attempt: Attempt,
 ) -> Result<(), ProjectError> {
-    let begin = format!("{BEGIN}; {}", batch.durability());
-    let mut tx = read.begin_with(begin).await.map_err(ProjectError::Read)?;
-    lock_projection_in_tx(projection, &mut tx, batch).await.map_err(ProjectError::Read)?;
+    let (durability, lock) = (batch.durability(), lock(projection, batch.checkpoint.is_some()));
+    let begin = read.begin_with(format!("{BEGIN}; {durability}; {lock}"));
+    let mut tx = begin.await.map_err(ProjectError::Read)?;
     apply_events_in_tx(&mut tx, projection, store, &batch.events, attempt).await?;
     if let Some(checkpoint) = batch.checkpoint {
         sqlx::query("update projections set position = greatest(position, $2) where name = $1")
@@ -151,20 +151,13 @@ async fn apply_events_in_tx(
     Ok(())
 }
 
-/// A rebuild that switches its tables in takes this row for itself. Who will move the checkpoint takes it at once: two
-/// that share it first could not both go on. So does who must see what every other batch has made.
-async fn lock_projection_in_tx(
-    projection: &dyn Projection,
-    tx: &mut PgConnection,
-    batch: &Batch,
-) -> Result<(), sqlx::Error> {
-    let lock = if batch.checkpoint.is_some() || projection.joins_streams() {
-        "select position from projections where name = $1 for update"
-    } else {
-        "select position from projections where name = $1 for share"
-    };
-    sqlx::query(lock).bind(projection.name()).execute(tx).await?;
-    Ok(())
+/// SQL for the beginning of a transaction. A rebuild that switches its tables in takes this row for itself. Who will move
+/// the checkpoint takes it at once: two that share it first could not both go on. So does who must see what every other
+/// batch has made.
+pub(crate) fn lock(projection: &dyn Projection, moves_checkpoint: bool) -> String {
+    let strength = if moves_checkpoint || projection.joins_streams() { "update" } else { "share" };
+    // The name is a constant of this crate.
+    format!("select position from projections where name = '{}' for {strength}", projection.name())
 }
 
 /// What of a batch is to be applied now.

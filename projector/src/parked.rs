@@ -7,7 +7,10 @@ use chrono::{DateTime, Utc};
 use event_store::{EventStore, StreamId, event_log::LoggedEvent};
 use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
 
-use crate::{ProjectError, Projection, apply::apply_or_park_in_tx};
+use crate::{
+    ProjectError, Projection,
+    apply::{apply_or_park_in_tx, lock},
+};
 
 /// Most events of a stream that are read at once when it is tried again.
 const MAX_EVENTS: i64 = 500;
@@ -184,12 +187,7 @@ async fn lock_in_tx(
     projection: &dyn Projection,
     stream: &StreamId,
 ) -> Result<i64, sqlx::Error> {
-    let lock = if projection.joins_streams() {
-        "select position from projections where name = $1 for update"
-    } else {
-        "select position from projections where name = $1 for share"
-    };
-    sqlx::query(lock).bind(projection.name()).execute(&mut *tx).await?;
+    sqlx::query(&lock(projection, false)).execute(&mut *tx).await?;
     let (types, ids) = ([stream.kind.as_str()], [stream.id.as_str()]);
     let row: Option<(String, String, i64)> =
         sqlx::query_as(projection.applied().lock).bind(types).bind(ids).fetch_optional(tx).await?;

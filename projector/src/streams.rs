@@ -47,25 +47,22 @@ impl Streams {
             }
             FirstEvents::Unknown => HashSet::new(),
         };
-        let (types, ids) = columns(streams.iter().copied().filter(|stream| !new.contains(stream)));
-        let mut before: Vec<(String, String, i64)> = Vec::new();
+        let (types, ids) = columns(streams.into_iter().filter(|stream| !new.contains(stream)));
+        let (mut before, mut parked): (Vec<(String, String, i64)>, Vec<(String, String, i64)>) =
+            Default::default();
         if !types.is_empty() {
             let lock = sqlx::query_as(projection.applied().lock);
             before = lock.bind(&types).bind(&ids).fetch_all(&mut *tx).await?;
+            // After the lock, which may have waited for who parks one of them. A stream that is parked has a row there.
+            let of_these = sqlx::query_as(
+                "select aggregate_type, aggregate_id, max(sequence)
+                 from parked join unnest($2::text[], $3::text[]) as stream (type, id)
+                             on aggregate_type = stream.type and aggregate_id = stream.id
+                 where projection = $1
+                 group by aggregate_type, aggregate_id",
+            );
+            parked = of_these.bind(projection.name()).bind(&types).bind(&ids).fetch_all(tx).await?;
         }
-        let (types, ids) = columns(streams.into_iter());
-        let parked: Vec<(String, String, i64)> = sqlx::query_as(
-            "select aggregate_type, aggregate_id, max(sequence)
-             from parked join unnest($2::text[], $3::text[]) as stream (type, id)
-                         on aggregate_type = stream.type and aggregate_id = stream.id
-             where projection = $1
-             group by aggregate_type, aggregate_id",
-        )
-        .bind(projection.name())
-        .bind(&types)
-        .bind(&ids)
-        .fetch_all(tx)
-        .await?;
         let of = |(kind, id, sequence)| (StreamId { kind, id }, sequence);
         Ok(Self {
             before: before.into_iter().map(of).collect(),
