@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     ShowId,
@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 /// Most events that are read at once.
 const MAX_READ: u32 = 5_000;
-/// So long the database's time is taken further by this process's clock, which counts but is never asked for the time.
+/// A show that others write, too, is read before anything is decided, unless it was so recently.
 const RECENT: Duration = Duration::from_secs(1);
 /// A busy show's snapshot is kept anew after so many events, or after a share of its bookings: keeping it costs as much.
 const SNAPSHOT_EVERY: usize = 1_000;
@@ -34,8 +34,10 @@ pub(crate) struct ShowState {
     stream: StreamId,
     show: Show,
     sequence: i64,
-    /// The time when the stream was last read: the database's, and this process's.
-    read_at: Option<(DateTime<Utc>, Instant)>,
+    /// When the stream was last read; nothing if it has gone on since.
+    read_at: Option<Instant>,
+    /// Whether others had written it when it was.
+    is_shared: bool,
     /// How to take back what is not committed, the newest last.
     undos: Vec<Undo>,
     kept: Kept,
@@ -74,6 +76,7 @@ impl ShowState {
             show: Show::default(),
             sequence: 0,
             read_at: None,
+            is_shared: false,
             undos: vec![],
             kept: Kept::default(),
             reads_snapshots: true,
@@ -94,9 +97,11 @@ impl ShowState {
 
     /// Reads what was committed since; answers with the database's time.
     pub(crate) async fn read_on(&mut self) -> Result<DateTime<Utc>, AppendError> {
-        if self.sequence == 0 && self.reads_snapshots {
+        let is_new = self.sequence == 0;
+        if is_new && self.reads_snapshots {
             self.load_snapshot().await?;
         }
+        let known = self.sequence;
         loop {
             let read = self.store.read_on(&self.position(), MAX_READ).await?;
             for event in &read.events {
@@ -105,17 +110,20 @@ impl ShowState {
                 self.undos.clear();
             }
             if read.events.len() < MAX_READ as usize {
-                self.read_at = Some((read.now, Instant::now()));
+                self.is_shared = !is_new && self.sequence > known;
+                self.read_at = Some(Instant::now());
                 return Ok(self.not_before_the_last(read.now));
             }
         }
     }
 
-    /// The database's time, if it was read a moment ago.
+    /// The database's time, if it is known and the show may be decided on without being read. If others have written it
+    /// all the same, the append finds out.
     pub(crate) fn recent_time(&self) -> Option<DateTime<Utc>> {
-        let (read, at) = self.read_at.filter(|(_, at)| at.elapsed() < RECENT)?;
-        // The database counts microseconds.
-        Some(self.not_before_the_last((read + at.elapsed()).trunc_subsecs(6)))
+        let read_at = self.read_at.filter(|_| self.sequence > 0)?;
+        let is_known = !self.is_shared || read_at.elapsed() < RECENT;
+        let now = is_known.then(|| self.store.recent_time()).flatten()?;
+        Some(self.not_before_the_last(now))
     }
 
     /// Time never runs backwards in a stream.

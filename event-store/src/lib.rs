@@ -13,6 +13,7 @@
 
 mod append;
 mod append_rows;
+mod clock;
 mod event;
 pub mod event_log;
 mod execute;
@@ -39,12 +40,15 @@ use std::sync::Arc;
 
 use sqlx::PgPool;
 
+use crate::clock::DatabaseClock;
+
 /// A handle on the write database; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct EventStore {
     pool: PgPool,
     master_key: Arc<MasterKey>,
     outbox_waker: Waker,
+    clock: Arc<DatabaseClock>,
 }
 
 impl EventStore {
@@ -52,7 +56,7 @@ impl EventStore {
     #[must_use]
     pub fn new(pool: PgPool, master_key: Arc<MasterKey>) -> Self {
         let outbox_waker = Waker::spawn(pool.clone(), wake::OUTBOX);
-        Self { pool, master_key, outbox_waker }
+        Self { pool, master_key, outbox_waker, clock: Arc::default() }
     }
 
     /// Creates or updates the tables of the write database.

@@ -81,6 +81,7 @@ impl EventStore {
     ) -> Result<StreamsRead, sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
         let mut read = read_streams(&mut connection, after, up_to, limit).await?;
+        self.clock.says(read.now);
         personal::open(&mut connection, &self.master_key, &mut read.events).await?;
         Ok(read)
     }
