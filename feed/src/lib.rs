@@ -19,6 +19,7 @@ mod publisher;
 pub mod reconcile;
 mod relay;
 mod rest;
+mod shared_log;
 mod source;
 pub mod topics;
 
@@ -26,4 +27,5 @@ pub use cloud_event::MalformedRecord;
 pub use log_source::LogSource;
 pub use publisher::PublishError;
 pub use relay::{Relay, RelayState};
+pub use shared_log::SharedLog;
 pub use source::{Batch, Source, SourceError};

@@ -1,25 +1,20 @@
-//! The event log as a source: a plain cursor over a dense order.
+//! The event log page by page: a plain cursor over a dense order.
 
-use std::time::Duration;
-
-use event_store::{EventStore, Wakeup, event_log::LogPage};
+use event_store::{EventStore, event_log::LogPage};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::source::{Batch, MAX_BATCH};
 
-/// How long to wait without a notification before looking all the same.
-const POLL: Duration = Duration::from_millis(500);
 /// Places of the event log that a rebuild reads at once. Its cost is by the batch, and nobody waits for an event.
 const REBUILD_BATCH: usize = 5_000;
 
 type Ahead = AbortOnDropHandle<Result<LogPage, sqlx::Error>>;
 
-/// Follows the event log.
+/// Reads the event log up to its end.
 #[derive(Debug)]
 pub struct LogSource {
     store: EventStore,
     stream_types: &'static [&'static str],
-    wakeup: Wakeup,
     cursor: i64,
     max_batch: usize,
     /// The next page, if pages are read ahead and one is under way.
@@ -31,9 +26,8 @@ impl LogSource {
     /// From a checkpoint on.
     #[must_use]
     pub fn new(store: EventStore, stream_types: &'static [&'static str], checkpoint: i64) -> Self {
-        let wakeup = Wakeup::on_event_log(store.pool().clone());
         let (max_batch, ahead, reads_ahead) = (MAX_BATCH, None, false);
-        Self { store, stream_types, wakeup, cursor: checkpoint, max_batch, ahead, reads_ahead }
+        Self { store, stream_types, cursor: checkpoint, max_batch, ahead, reads_ahead }
     }
 
     /// The same for a rebuild: large batches, and the next one is read while one is dealt with.
@@ -41,20 +35,6 @@ impl LogSource {
     pub fn for_rebuild(store: EventStore, stream_types: &'static [&'static str], checkpoint: i64) -> Self {
         let source = Self::new(store, stream_types, checkpoint);
         Self { max_batch: REBUILD_BATCH, reads_ahead: true, ..source }
-    }
-
-    /// The last place that was read.
-    pub(crate) fn place(&self) -> i64 {
-        self.cursor
-    }
-
-    pub(crate) async fn next(&mut self) -> Result<Batch, sqlx::Error> {
-        loop {
-            if let Some(batch) = self.read().await? {
-                return Ok(batch);
-            }
-            self.wakeup.wait(POLL).await;
-        }
     }
 
     /// What there is now; nothing at the end of the log.

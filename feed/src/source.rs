@@ -5,7 +5,7 @@ use std::time::Duration;
 use event_store::{EventStore, event_log::LoggedEvent};
 use rdkafka::error::KafkaError;
 
-use crate::{kafka_source::KafkaSource, log_source::LogSource, rest::Rest};
+use crate::{SharedLog, kafka_source::KafkaSource, rest::Rest};
 
 /// Most events that a consumer gets at once. There are so many only when it is behind, and then it deals with them the
 /// quicker the more there are.
@@ -23,9 +23,17 @@ pub struct Source {
 #[derive(Debug)]
 enum Origin {
     /// The event log, in global order.
-    Log(LogSource),
+    Log(LogFollower),
     /// Kafka, in the order of each key.
     Kafka(Box<KafkaSource>),
+}
+
+#[derive(Debug)]
+struct LogFollower {
+    log: SharedLog,
+    stream_types: &'static [&'static str],
+    /// The last place that was read.
+    place: i64,
 }
 
 /// Some events, and what to remember once they are dealt with.
@@ -82,8 +90,8 @@ impl SourceError {
 impl Source {
     /// Follows the event log from a checkpoint on.
     #[must_use]
-    pub fn log(store: EventStore, stream_types: &'static [&'static str], checkpoint: i64) -> Self {
-        Self::of(Origin::Log(LogSource::new(store, stream_types, checkpoint)))
+    pub fn log(log: SharedLog, stream_types: &'static [&'static str], checkpoint: i64) -> Self {
+        Self::of(Origin::Log(LogFollower { log, stream_types, place: checkpoint }))
     }
 
     /// Follows Kafka as a member of the consumer group `boxoffice-<consumer>`. A group that never read before first
@@ -114,10 +122,11 @@ impl Source {
     pub async fn next(&mut self) -> Result<Batch, SourceError> {
         self.rest.after_batch().await;
         let (batch, is_full) = match &mut self.origin {
-            Origin::Log(log) => {
-                let before = log.place();
-                let batch = log.next().await?;
-                (batch, log.place() - before >= MAX_BATCH as i64)
+            Origin::Log(LogFollower { log, stream_types, place }) => {
+                let page = log.next(*place, stream_types).await?;
+                let is_full = page.up_to - *place >= MAX_BATCH as i64;
+                *place = page.up_to;
+                (Batch { events: page.events, checkpoint: Some(page.up_to), must_last: false }, is_full)
             }
             Origin::Kafka(kafka) => {
                 let batch = kafka.next().await?;

@@ -6,7 +6,7 @@ use domain::{
     show::{ShowEvent, Taken},
 };
 use event_store::{StoredEvent, event_log::LoggedEvent};
-use feed::{Batch, Source};
+use feed::{Batch, SharedLog, Source};
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ impl Processes {
     pub(crate) async fn follow(&self, shutdown: &CancellationToken) -> Result<(), ProcessError> {
         let checkpoint = self.checkpoint().await?;
         let mut source = match &self.brokers {
-            None => Source::log(self.store.clone(), STREAM_TYPES, checkpoint),
+            None => Source::log(SharedLog::new(self.store.clone()), STREAM_TYPES, checkpoint),
             Some(brokers) => {
                 Source::kafka(brokers, NAME, self.store.clone(), STREAM_TYPES, checkpoint).await?
             }

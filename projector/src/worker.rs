@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
 use event_store::EventStore;
-use feed::{Source, SourceError};
+use feed::{SharedLog, Source, SourceError};
 use sqlx::PgPool;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ pub type ProjectorState = BTreeMap<&'static str, String>;
 pub struct Projector {
     read: PgPool,
     store: EventStore,
+    log: SharedLog,
     brokers: Option<String>,
     state: Arc<watch::Sender<ProjectorState>>,
 }
@@ -37,7 +38,8 @@ impl Projector {
     /// A projector over a migrated read database; with brokers it follows Kafka, without them the event log.
     #[must_use]
     pub fn new(read: PgPool, store: EventStore, brokers: Option<String>) -> Self {
-        Self { read, store, brokers, state: Arc::new(watch::Sender::new(ProjectorState::new())) }
+        let (log, state) = (SharedLog::new(store.clone()), watch::Sender::new(ProjectorState::new()));
+        Self { read, store, log, brokers, state: Arc::new(state) }
     }
 
     /// What is wrong, for health checks.
@@ -142,12 +144,12 @@ impl Projector {
         projection: &'static dyn Projection,
         checkpoint: i64,
     ) -> Result<Source, SourceError> {
-        let (store, types) = (self.store.clone(), projection.stream_types());
+        let types = projection.stream_types();
         match &self.brokers {
-            None => Ok(Source::log(store, types, checkpoint)),
+            None => Ok(Source::log(self.log.clone(), types, checkpoint)),
             Some(brokers) => {
                 let consumer = format!("projector-{}", projection.name());
-                Source::kafka(brokers, &consumer, store, types, checkpoint).await
+                Source::kafka(brokers, &consumer, self.store.clone(), types, checkpoint).await
             }
         }
     }
