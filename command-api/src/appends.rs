@@ -1,18 +1,23 @@
 //! Puts what the writers of different shows decided into one transaction, where they meet.
 //!
-//! A commit waits for the disk, whether it is for one row or for hundreds. So while some appends are under way, others
-//! gather, and go together. Strangers do not fail with each other: who is at fault is taken out, and the others are
+//! A commit waits for the disk, whether it is for one row or for hundreds, and a statement costs as much. So while appends
+//! are under way, others gather, and go together; not for long, if the disk is slow. Strangers do not fail with each other: who is at fault is taken out, and the others are
 //! appended without them; when nobody knows who is, each is appended alone.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::UserId;
 use event_store::{Append, AppendError, CommandId, EventStore, StreamId};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::{
+    sync::{Mutex, mpsc, oneshot},
+    time::timeout,
+};
 use uuid::Uuid;
 
-/// Transactions at the same time. More would make each of them smaller.
+/// Most transactions at the same time. More would make each of them smaller.
 const LANES: usize = 3;
+/// How long appends gather while others are under way.
+const GATHER: Duration = Duration::from_millis(2);
 /// Most appends that go together; each is of one show, and of as many orders as its writer decides together.
 const MAX_TOGETHER: usize = 128;
 /// Most appends that wait; their writers wait with them.
@@ -35,9 +40,9 @@ impl Appends {
     /// Must be called inside a Tokio runtime.
     pub(crate) fn to(store: &EventStore) -> Self {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let (receiver, turn) = (Arc::new(Mutex::new(receiver)), Arc::default());
         for _ in 0..LANES {
-            tokio::spawn(run(store.clone(), Arc::clone(&receiver)));
+            tokio::spawn(run(store.clone(), Arc::clone(&receiver), Arc::clone(&turn)));
         }
         Self(sender)
     }
@@ -53,13 +58,23 @@ impl Appends {
     }
 }
 
-async fn run(store: EventStore, receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+/// Who has the turn keeps it until its append has ended. Whoever waits for it in vain goes without it.
+async fn run(store: EventStore, receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>, turn: Arc<Mutex<()>>) {
     loop {
         let mut together = Vec::new();
-        if receiver.lock().await.recv_many(&mut together, MAX_TOGETHER).await == 0 {
+        let mut receiver = receiver.lock().await;
+        if receiver.recv_many(&mut together, MAX_TOGETHER).await == 0 {
             return;
         }
+        let turn = timeout(GATHER, turn.lock()).await.ok();
+        while together.len() < MAX_TOGETHER
+            && let Ok(waiting) = receiver.try_recv()
+        {
+            together.push(waiting);
+        }
+        drop(receiver);
         append(&store, together).await;
+        drop(turn);
     }
 }
 
