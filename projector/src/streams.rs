@@ -21,6 +21,9 @@ pub(crate) enum FirstEvents {
     Unknown,
 }
 
+/// A sequence of a stream: its type, its id.
+type Place = (String, String, i64);
+
 pub(crate) struct Streams {
     /// As the rows say that were there.
     before: BTreeMap<StreamId, i64>,
@@ -48,8 +51,7 @@ impl Streams {
             FirstEvents::Unknown => HashSet::new(),
         };
         let (types, ids) = columns(streams.into_iter().filter(|stream| !new.contains(stream)));
-        let (mut before, mut parked): (Vec<(String, String, i64)>, Vec<(String, String, i64)>) =
-            Default::default();
+        let (mut before, mut parked): (Vec<Place>, Vec<Place>) = Default::default();
         if !types.is_empty() {
             let lock = sqlx::query_as(projection.applied().lock);
             before = lock.bind(&types).bind(&ids).fetch_all(&mut *tx).await?;
