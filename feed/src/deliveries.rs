@@ -1,11 +1,11 @@
-//! Which of the records that were handed to a producer Kafka has acknowledged.
+//! Which of the records that were handed to the producers Kafka has acknowledged.
 //!
 //! Acknowledgements come per partition, in any order between them. What counts is the place up to which all are there.
 
 use std::{
     collections::VecDeque,
     error::Error,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rdkafka::{
@@ -19,16 +19,16 @@ use tokio::sync::watch;
 /// would cost more than to send it.
 const TELL_EVERY: i64 = 256;
 
-/// How far a producer is.
+/// How far the producers are.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     /// Everything up to this place is acknowledged; it may be that more is by now.
     pub(crate) acknowledged: i64,
-    /// The producer is good for nothing any more.
+    /// One of them is good for nothing any more.
     pub(crate) failure: Option<KafkaError>,
 }
 
-/// The context of a producer, which tells it of every record that was delivered or given up.
+/// What the producers tell of every record that was delivered or given up.
 #[derive(Debug)]
 pub(crate) struct Deliveries {
     window: Mutex<Window>,
@@ -103,23 +103,33 @@ impl Deliveries {
     }
 }
 
-impl ClientContext for Deliveries {
+/// The context of a topic's producer.
+#[derive(Debug)]
+pub(crate) struct DeliveriesOfTopic(Arc<Deliveries>);
+
+impl DeliveriesOfTopic {
+    pub(crate) fn of(all: &Arc<Deliveries>) -> Self {
+        Self(all.clone())
+    }
+}
+
+impl ClientContext for DeliveriesOfTopic {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(error = &error as &dyn Error, reason, "the producer has an error");
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.fail(error);
+            self.0.fail(error);
         }
     }
 }
 
-impl ProducerContext<NoCustomPartitioner> for Deliveries {
+impl ProducerContext<NoCustomPartitioner> for DeliveriesOfTopic {
     /// The record's place.
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, place: usize) {
         match result {
-            Ok(_) => self.acknowledge(i64::try_from(place).expect("places are i64")),
-            Err((error, _)) => self.fail(error.clone()),
+            Ok(_) => self.0.acknowledge(i64::try_from(place).expect("places are i64")),
+            Err((error, _)) => self.0.fail(error.clone()),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! librdkafka's defaults are good for the sizes of batches; what is set here is about order, and about how much may be
 //! under way.
 
-use std::{thread, time::Duration};
+use std::{collections::HashMap, mem, sync::Arc, thread, time::Duration};
 
 use event_store::event_log::LoggedEvent;
 use rdkafka::{
@@ -15,13 +15,13 @@ use tokio::sync::watch;
 
 use crate::{
     cloud_event,
-    deliveries::{Deliveries, Progress},
-    topics::topic_of,
+    deliveries::{Deliveries, DeliveriesOfTopic, Progress},
+    topics::{STREAM_TYPES, topic_of},
 };
 
 /// Most records under way. More make nothing faster, and all of them are sent again after a failure.
 const MAX_UNDER_WAY: i64 = 20_000;
-/// Most bytes of them.
+/// Most bytes of them, of each topic.
 const MAX_KBYTES_UNDER_WAY: &str = "65536";
 /// Pause before a record is offered again to a producer that has too many bytes under way.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
@@ -39,32 +39,28 @@ pub enum PublishError {
     Kafka(#[from] KafkaError),
 }
 
-/// An idempotent producer of all events after a place, in order. After any error it is to be dropped, and another one
-/// built that begins after what was acknowledged.
+/// Idempotent producers of all events after a place, each topic's in order. After any error it is to be dropped, and
+/// another one built that begins after what was acknowledged.
+///
+/// A broker takes the requests of a connection one after the other, and librdkafka sends one for each partition. So each
+/// topic has a producer, and a connection, of its own.
 pub(crate) struct Publisher {
-    producer: Option<ThreadedProducer<Deliveries>>,
+    producers: HashMap<&'static str, ThreadedProducer<DeliveriesOfTopic>>,
+    deliveries: Arc<Deliveries>,
     progress: watch::Receiver<Progress>,
 }
 
 impl Publisher {
     pub(crate) fn after(place: i64, brokers: &str) -> Result<Self, KafkaError> {
-        let deliveries = Deliveries::after(place);
+        let deliveries = Arc::new(Deliveries::after(place));
         let progress = deliveries.progress();
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
-            .set("enable.idempotence", "true")
-            // A batch that is given up takes the later ones of its partition along, instead of leaving a hole.
-            .set("enable.gapless.guarantee", "true")
-            .set("acks", "all")
-            .set("max.in.flight.requests.per.connection", "5")
-            // Otherwise librdkafka drops a message after a while and sends the later ones.
-            .set("message.timeout.ms", "0")
-            // The partitioner of the Java clients: a key is where other producers would put it.
-            .set("partitioner", "murmur2_random")
-            .set("linger.ms", LINGER_MS)
-            .set("queue.buffering.max.kbytes", MAX_KBYTES_UNDER_WAY)
-            .create_with_context(deliveries)?;
-        Ok(Self { producer: Some(producer), progress })
+        let of_topic = |topic| {
+            let producer = producer(brokers, DeliveriesOfTopic::of(&deliveries))?;
+            Ok((topic, producer))
+        };
+        let topics = STREAM_TYPES.into_iter().filter_map(topic_of);
+        let producers = topics.map(of_topic).collect::<Result<_, KafkaError>>()?;
+        Ok(Self { producers, deliveries, progress })
     }
 
     /// The place up to which Kafka has acknowledged everything.
@@ -74,13 +70,13 @@ impl Publisher {
 
     /// How many records are not acknowledged yet.
     pub(crate) fn under_way(&self) -> i64 {
-        self.deliveries().under_way()
+        self.deliveries.under_way()
     }
 
     /// Hands over these events, which go on where the last ones ended; waits while too many are under way.
     pub(crate) async fn send(&self, events: &[LoggedEvent]) -> Result<(), PublishError> {
         for logged in events {
-            let under_way = self.deliveries().hand_over();
+            let under_way = self.deliveries.hand_over();
             self.offer(logged).await?;
             if under_way >= MAX_UNDER_WAY {
                 self.until_acknowledged(logged.global_position - MAX_UNDER_WAY / 2).await?;
@@ -104,8 +100,9 @@ impl Publisher {
 
     async fn offer(&self, logged: &LoggedEvent) -> Result<(), PublishError> {
         let event = &logged.event;
-        let topic =
-            topic_of(&event.stream.kind).ok_or_else(|| PublishError::NoTopic(event.stream.kind.clone()))?;
+        let no_topic = || PublishError::NoTopic(event.stream.kind.clone());
+        let topic = topic_of(&event.stream.kind).ok_or_else(no_topic)?;
+        let producer = self.producers.get(topic).ok_or_else(no_topic)?;
         let place = usize::try_from(logged.global_position).expect("places are positive");
         let mut record = BaseRecord::with_opaque_to(topic, place)
             .key(event.stream.id.as_bytes())
@@ -113,7 +110,7 @@ impl Publisher {
             .timestamp(event.recorded_at.timestamp_millis())
             .headers(cloud_event::headers(logged));
         loop {
-            match self.producer().send(record) {
+            match producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                     record = back;
@@ -123,25 +120,38 @@ impl Publisher {
             }
         }
     }
+}
 
-    fn producer(&self) -> &ThreadedProducer<Deliveries> {
-        self.producer.as_ref().expect("a producer is there until it is dropped")
-    }
-
-    fn deliveries(&self) -> &Deliveries {
-        self.producer().context()
-    }
+fn producer(
+    brokers: &str,
+    deliveries: DeliveriesOfTopic,
+) -> Result<ThreadedProducer<DeliveriesOfTopic>, KafkaError> {
+    ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("enable.idempotence", "true")
+        // A batch that is given up takes the later ones of its partition along, instead of leaving a hole.
+        .set("enable.gapless.guarantee", "true")
+        .set("acks", "all")
+        .set("max.in.flight.requests.per.connection", "5")
+        // Otherwise librdkafka drops a message after a while and sends the later ones.
+        .set("message.timeout.ms", "0")
+        // The partitioner of the Java clients: a key is where other producers would put it.
+        .set("partitioner", "murmur2_random")
+        .set("linger.ms", LINGER_MS)
+        .set("queue.buffering.max.kbytes", MAX_KBYTES_UNDER_WAY)
+        .create_with_context(deliveries)
 }
 
 /// What was not acknowledged is forgotten here; it is still in the event log. librdkafka's own end blocks, so it gets a
 /// thread.
 impl Drop for Publisher {
     fn drop(&mut self) {
-        let Some(producer) = self.producer.take() else { return };
-        producer.purge(PurgeConfig::default().queue().inflight());
-        if let Err(error) = thread::Builder::new().name("kafka-end".to_owned()).spawn(move || drop(producer))
-        {
-            tracing::error!(%error, "no thread for the end of a producer");
+        for producer in mem::take(&mut self.producers).into_values() {
+            producer.purge(PurgeConfig::default().queue().inflight());
+            let end = thread::Builder::new().name("kafka-end".to_owned()).spawn(move || drop(producer));
+            if let Err(error) = end {
+                tracing::error!(%error, "no thread for the end of a producer");
+            }
         }
     }
 }
