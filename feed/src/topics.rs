@@ -11,7 +11,7 @@ use rdkafka::{
 pub const STREAM_TYPES: [&str; 3] = ["user", "event", "booking"];
 
 /// Partitions of a new topic. The number of an existing topic never changes: it decides which partition a key is in.
-pub const PARTITIONS: i32 = 12;
+pub const PARTITIONS: i32 = 6;
 
 /// The topic of a type of stream, if it has one.
 #[must_use]

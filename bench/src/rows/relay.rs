@@ -33,7 +33,7 @@ const CLIENTS: usize = 64;
 const ATTENDEES: usize = 5_000;
 const TOPIC: &str = "producer-performance";
 /// As many as each topic of the product has.
-const PARTITIONS: &str = "12";
+const PARTITIONS: &str = "6";
 const DRAIN_DEADLINE: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(10);
 
