@@ -5,6 +5,7 @@
 mod durability;
 mod rebalances;
 mod relay;
+mod shared_log;
 mod sources;
 mod topics;
 
@@ -34,11 +35,8 @@ impl Feed {
     async fn start() -> Self {
         let kafka = KafkaServer::start_own().await;
         create_topics(kafka.brokers()).await.unwrap();
-        let database = postgres::database("feed").await;
-        let pool = PgPoolOptions::new().connect(database.url()).await.unwrap();
-        EventStore::migrate(&pool).await.unwrap();
-        let key = MasterKey::parse(&MasterKey::generate()).unwrap();
-        Self { kafka, store: EventStore::new(pool, Arc::new(key)), _database: database }
+        let (store, database) = store().await;
+        Self { kafka, store, _database: database }
     }
 
     /// Runs a relay until the guard is dropped.
@@ -61,16 +59,7 @@ impl Feed {
 
     /// So many new streams of one event each.
     async fn append(&self, streams: usize) -> Vec<StreamId> {
-        let ids: Vec<String> = (0..streams).map(|_| Uuid::now_v7().to_string()).collect();
-        sqlx::query(
-            "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata)
-             select 'event', id, 1, 'Tested', '1', '{}', '{}' from unnest($1::text[]) as id",
-        )
-        .bind(&ids)
-        .execute(self.store.pool())
-        .await
-        .unwrap();
-        ids.into_iter().map(|id| StreamId::new("event", id)).collect()
+        append(&self.store, streams).await
     }
 
     /// Waits until Kafka has acknowledged everything up to this place.
@@ -81,4 +70,27 @@ impl Feed {
         })
         .await;
     }
+}
+
+/// A migrated write database.
+async fn store() -> (EventStore, TestDatabase) {
+    let database = postgres::database("feed").await;
+    let pool = PgPoolOptions::new().connect(database.url()).await.unwrap();
+    EventStore::migrate(&pool).await.unwrap();
+    let key = MasterKey::parse(&MasterKey::generate()).unwrap();
+    (EventStore::new(pool, Arc::new(key)), database)
+}
+
+/// So many new streams of one event each.
+async fn append(store: &EventStore, streams: usize) -> Vec<StreamId> {
+    let ids: Vec<String> = (0..streams).map(|_| Uuid::now_v7().to_string()).collect();
+    sqlx::query(
+        "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata)
+         select 'event', id, 1, 'Tested', '1', '{}', '{}' from unnest($1::text[]) as id",
+    )
+    .bind(&ids)
+    .execute(store.pool())
+    .await
+    .unwrap();
+    ids.into_iter().map(|id| StreamId::new("event", id)).collect()
 }
