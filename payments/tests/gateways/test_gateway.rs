@@ -1,37 +1,20 @@
 //! What the embedded gateway does.
 
 use payments::{
-    About, Gateway, GatewayError, MemoryLedger, NewPayment, NewRefund, PaymentMethod, PaymentStanding,
+    Gateway, GatewayError, MemoryLedger, NewPayment, NewRefund, PaymentMethod, PaymentStanding,
     RefundStanding, TestGateway,
 };
-use uuid::Uuid;
 
-fn method(name: &str) -> PaymentMethod {
-    PaymentMethod::parse(name).expect("a payment method")
-}
+use crate::{method, new_payment, refund_of};
 
-fn new_payment() -> NewPayment {
-    let about = About { booking_id: Uuid::now_v7(), event_id: Uuid::now_v7() };
-    NewPayment { payment_id: Uuid::now_v7(), about, amount: 3_500, currency: "EUR".to_owned() }
-}
-
-fn refund_of(payment: &NewPayment, reference: &str, amount: i64) -> NewRefund {
-    NewRefund {
-        refund_id: Uuid::now_v7(),
-        resumed: 0,
-        reference: reference.to_owned(),
-        about: payment.about,
-        amount,
-        currency: "EUR".to_owned(),
-    }
-}
+const PRICE: i64 = 3_500;
 
 /// Opened and confirmed; and what came of it.
 async fn pay(
     gateway: &TestGateway<MemoryLedger>,
     card: &str,
 ) -> (NewPayment, String, Result<PaymentStanding, GatewayError>) {
-    let payment = new_payment();
+    let payment = new_payment(PRICE);
     let reference = gateway.open(&payment).await.expect("a payment").reference;
     let answer = gateway.authorise(payment.payment_id, &reference, &method(card)).await;
     (payment, reference, answer.map(|payment| payment.standing))
@@ -84,7 +67,7 @@ async fn the_same_call_again_does_nothing_and_answers_the_same() {
         let captured = gateway.capture(payment.payment_id, &reference).await.unwrap();
         assert_eq!(captured.standing, PaymentStanding::Captured);
     }
-    let refund = refund_of(&payment, &reference, 3_500);
+    let refund = refund_of(&payment, &reference, PRICE);
     for _ in 0..2 {
         assert_eq!(gateway.refund(&refund).await.unwrap().standing, RefundStanding::Made);
     }
@@ -93,7 +76,7 @@ async fn the_same_call_again_does_nothing_and_answers_the_same() {
 #[tokio::test]
 async fn what_was_voided_is_never_authorised_however_late_that_comes() {
     let gateway = gateway();
-    let payment = new_payment();
+    let payment = new_payment(PRICE);
     let reference = gateway.open(&payment).await.unwrap().reference;
     gateway.void(payment.payment_id, &reference).await.unwrap();
     let late = gateway.authorise(payment.payment_id, &reference, &method("pm_card_visa")).await;
@@ -126,14 +109,14 @@ async fn no_more_goes_back_than_came() {
 async fn a_refund_may_be_pending_or_fail_and_be_tried_again() {
     let gateway = gateway();
     let (payment, reference) = captured(&gateway, "pm_card_pendingRefund").await;
-    let refund = refund_of(&payment, &reference, 3_500);
+    let refund = refund_of(&payment, &reference, PRICE);
     assert_eq!(gateway.find_refund(&reference, refund.refund_id).await.unwrap(), None);
     assert_eq!(gateway.refund(&refund).await.unwrap().standing, RefundStanding::Pending);
     let found = gateway.find_refund(&reference, refund.refund_id).await.unwrap().expect("found");
     assert_eq!(found.standing, RefundStanding::Made);
 
     let (payment, reference) = captured(&gateway, "pm_card_refundFail").await;
-    let refund = refund_of(&payment, &reference, 3_500);
+    let refund = refund_of(&payment, &reference, PRICE);
     assert!(matches!(gateway.refund(&refund).await.unwrap().standing, RefundStanding::Failed { .. }));
     let resumed = NewRefund { resumed: 1, ..refund };
     assert_eq!(gateway.refund(&resumed).await.unwrap().standing, RefundStanding::Made);

@@ -1,12 +1,13 @@
 //! The client of Stripe against the fake: what goes wrong on the way, which nobody else's double can do.
 
 use payments::{
-    About, Gateway, GatewayError, NewPayment, NewRefund, PaymentMethod, PaymentStanding, RefundStanding,
-    Stripe,
+    About, Gateway, GatewayError, NewPayment, NewRefund, PaymentStanding, RefundStanding, Stripe,
 };
 use serde_json::{Value, json};
 use testkit::stripe::{FakeStripe, Faults, Totals};
 use uuid::Uuid;
+
+use crate::{method, new_payment, refund_of};
 
 const PRICE: i64 = 2_500;
 
@@ -16,33 +17,16 @@ async fn fake() -> (FakeStripe, Stripe) {
     (fake, stripe)
 }
 
-fn new_payment() -> NewPayment {
-    let about = About { booking_id: Uuid::now_v7(), event_id: Uuid::now_v7() };
-    NewPayment { payment_id: Uuid::now_v7(), about, amount: PRICE, currency: "EUR".to_owned() }
-}
-
 /// A payment whose money is set aside, and its reference.
 async fn authorised(stripe: &Stripe) -> (NewPayment, String) {
-    let payment = new_payment();
+    let payment = new_payment(PRICE);
     let opened = stripe.open(&payment).await.expect("an answer");
     authorise(stripe, &payment, &opened.reference).await;
     (payment, opened.reference)
 }
 
-/// All of it, asked for the first time.
-fn refund_of(payment: &NewPayment, reference: &str) -> NewRefund {
-    NewRefund {
-        refund_id: Uuid::now_v7(),
-        resumed: 0,
-        reference: reference.to_owned(),
-        about: payment.about,
-        amount: PRICE,
-        currency: payment.currency.clone(),
-    }
-}
-
 async fn authorise(stripe: &Stripe, payment: &NewPayment, reference: &str) {
-    let card = PaymentMethod::parse("pm_card_visa").expect("a payment method");
+    let card = method("pm_card_visa");
     let authorised = stripe.authorise(payment.payment_id, reference, &card).await.expect("an answer");
     assert_eq!(authorised.standing, PaymentStanding::Authorised);
 }
@@ -56,7 +40,7 @@ fn failed<T: std::fmt::Debug>(answer: Result<T, GatewayError>) {
 async fn opening_that_stripe_remembers_as_failed_goes_on_under_the_next_key() {
     for is_done in [true, false] {
         let (fake, stripe) = fake().await;
-        let payment = new_payment();
+        let payment = new_payment(PRICE);
         fake.break_next("open", is_done);
         failed(stripe.open(&payment).await);
         let opened = stripe.open(&payment).await.unwrap();
@@ -70,7 +54,7 @@ async fn opening_that_stripe_remembers_as_failed_goes_on_under_the_next_key() {
 #[tokio::test]
 async fn a_payment_that_cannot_be_opened_under_any_key_is_refused() {
     let (fake, stripe) = fake().await;
-    let payment = new_payment();
+    let payment = new_payment(PRICE);
     for _ in 0..3 {
         fake.break_next("open", true);
         failed(stripe.open(&payment).await);
@@ -115,7 +99,7 @@ async fn a_refund_that_stripe_remembers_as_failed_is_made_once() {
         let (fake, stripe) = fake().await;
         let (payment, reference) = authorised(&stripe).await;
         stripe.capture(payment.payment_id, &reference).await.unwrap();
-        let refund = refund_of(&payment, &reference);
+        let refund = refund_of(&payment, &reference, PRICE);
         fake.break_next("refund", is_done);
         failed(stripe.refund(&refund).await);
         for _ in 0..2 {
@@ -131,7 +115,7 @@ async fn what_was_given_back_by_hand_counts_once_all_of_it_is_back() {
     let (payment, reference) = authorised(&stripe).await;
     stripe.capture(payment.payment_id, &reference).await.unwrap();
     let booking_id = payment.about.booking_id.to_string();
-    let refund = |resumed| NewRefund { resumed, ..refund_of(&payment, &reference) };
+    let refund = |resumed| NewRefund { resumed, ..refund_of(&payment, &reference, PRICE) };
     fake.refund_by_hand(&booking_id, PRICE - 1);
     let refused = stripe.refund(&refund(1)).await;
     assert!(matches!(refused, Err(GatewayError::Refused { .. })), "{refused:?}");
@@ -147,7 +131,7 @@ async fn what_another_refund_gave_back_counts_for_that_one_alone() {
     let (_fake, stripe) = fake().await;
     let (payment, reference) = authorised(&stripe).await;
     stripe.capture(payment.payment_id, &reference).await.unwrap();
-    let refund = || refund_of(&payment, &reference);
+    let refund = || refund_of(&payment, &reference, PRICE);
     assert_eq!(stripe.refund(&refund()).await.unwrap().standing, RefundStanding::Made);
     let refused = stripe.refund(&refund()).await;
     assert!(matches!(refused, Err(GatewayError::Refused { .. })), "{refused:?}");
@@ -194,7 +178,7 @@ async fn what_somebody_else_says_on_the_way_is_not_stripes_last_word() {
 #[tokio::test]
 async fn what_another_build_has_opened_in_another_form_is_found() {
     let (_fake, stripe) = fake().await;
-    let payment = new_payment();
+    let payment = new_payment(PRICE);
     let opened = stripe.open(&payment).await.unwrap();
     authorise(&stripe, &payment, &opened.reference).await;
     let about = About { event_id: Uuid::now_v7(), ..payment.about };

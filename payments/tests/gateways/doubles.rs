@@ -3,12 +3,10 @@
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
-use payments::{
-    About, Gateway, GatewayError, NewPayment, NewRefund, PaymentMethod, PaymentStanding, RefundStanding,
-    Stripe,
-};
+use payments::{Gateway, GatewayError, PaymentStanding, RefundStanding, Stripe};
 use testkit::{eventually, free_port, localstripe::Localstripe, process::Process};
-use uuid::Uuid;
+
+use crate::{method, new_payment, refund_of};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const KEY: &str = "sk_test_double";
@@ -23,26 +21,6 @@ async fn localstripe() -> (Localstripe, Stripe) {
     (localstripe, stripe)
 }
 
-fn new_payment(amount: i64) -> NewPayment {
-    let about = About { booking_id: Uuid::now_v7(), event_id: Uuid::now_v7() };
-    NewPayment { payment_id: Uuid::now_v7(), about, amount, currency: "EUR".to_owned() }
-}
-
-fn method(name: &str) -> PaymentMethod {
-    PaymentMethod::parse(name).expect("a payment method")
-}
-
-fn refund_of(payment: &NewPayment, reference: &str) -> NewRefund {
-    NewRefund {
-        refund_id: Uuid::now_v7(),
-        resumed: 0,
-        reference: reference.to_owned(),
-        about: payment.about,
-        amount: payment.amount,
-        currency: "EUR".to_owned(),
-    }
-}
-
 #[tokio::test]
 async fn localstripe_sets_money_aside_takes_it_and_gives_it_back() {
     let (_localstripe, stripe) = localstripe().await;
@@ -54,7 +32,7 @@ async fn localstripe_sets_money_aside_takes_it_and_gives_it_back() {
     assert_eq!(stripe.payment(&opened.reference).await.unwrap().standing, PaymentStanding::Authorised);
     let captured = stripe.capture(payment.payment_id, &opened.reference).await.unwrap();
     assert_eq!(captured.standing, PaymentStanding::Captured);
-    let refund = refund_of(&payment, &opened.reference);
+    let refund = refund_of(&payment, &opened.reference, payment.amount);
     assert_eq!(stripe.find_refund(&opened.reference, refund.refund_id).await.unwrap(), None);
     assert_eq!(stripe.refund(&refund).await.unwrap().standing, RefundStanding::Made);
     let found = stripe.find_refund(&opened.reference, refund.refund_id).await.unwrap().expect("found");
@@ -136,7 +114,7 @@ async fn stripe_mock_accepts_every_request_and_its_answers_are_understood() {
     assert!(stripe.find_payment(payment.payment_id).await.unwrap().is_none());
     stripe.capture(payment.payment_id, reference).await.unwrap();
     stripe.void(payment.payment_id, reference).await.unwrap();
-    let refund = refund_of(&payment, reference);
+    let refund = refund_of(&payment, reference, payment.amount);
     stripe.refund(&refund).await.unwrap();
     stripe.find_refund(reference, refund.refund_id).await.unwrap();
 }
