@@ -12,26 +12,37 @@ use crate::EventStore;
 /// So long the database's time is taken further by this process's clock, which counts but is never asked for the time.
 const RECENT: Duration = Duration::from_secs(1);
 
-/// What was heard last, and when.
+/// What was heard, and when: of all that was heard lately, what leads to the latest time. It is never ahead of the database,
+/// and behind it by as long as the answer took.
 #[derive(Debug, Default)]
 pub(crate) struct DatabaseClock(Mutex<Option<(DateTime<Utc>, Instant)>>);
 
 impl DatabaseClock {
     pub(crate) fn says(&self, now: DateTime<Utc>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = Instant::now();
+        if counted(*heard, at).is_none_or(|counted| now >= counted) {
+            *heard = Some((now, at));
+        }
     }
 
     fn recent(&self) -> Option<DateTime<Utc>> {
         let heard = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (said, at) = heard.filter(|(_, at)| at.elapsed() < RECENT)?;
         // The database counts microseconds.
-        Some((said + at.elapsed()).trunc_subsecs(6))
+        Some(counted(heard, Instant::now())?.trunc_subsecs(6))
     }
 }
 
+/// What was said, counted on; nothing if it was said too long ago.
+fn counted(heard: Option<(DateTime<Utc>, Instant)>, now: Instant) -> Option<DateTime<Utc>> {
+    let (said, at) = heard?;
+    let since = now.saturating_duration_since(at);
+    (since < RECENT).then(|| said + since)
+}
+
 impl EventStore {
-    /// The database's time, if a stream was read a moment ago; [`now`](Self::now) asks for it. One may be a little before
-    /// another that was given earlier.
+    /// The database's time, if a stream was read a moment ago; [`now`](Self::now) asks for it. It may be behind by as long as
+    /// that reading took, so never tell from it alone that something is not due yet.
     #[must_use]
     pub fn recent_time(&self) -> Option<DateTime<Utc>> {
         self.clock.recent()
@@ -56,5 +67,8 @@ mod tests {
         assert_eq!(clock.recent(), None);
         clock.says(said);
         assert!(clock.recent().is_some_and(|now| now >= said));
+        let late = said - RECENT;
+        clock.says(late);
+        assert!(clock.recent().is_some_and(|now| now >= said), "an answer that comes late sets nothing back");
     }
 }

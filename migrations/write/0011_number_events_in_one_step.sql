@@ -1,6 +1,6 @@
--- Numbering in one round trip: whether each stream goes on where the log left it is seen here, and not asked before.
-drop function number_events(bigint, double precision, bigint, bigint[], text[], text[], bigint[], bytea[]);
-
+-- Numbering in one round trip: whether each stream goes on where the log left it is seen here, and not asked before. The
+-- function of 0008 stays for relays of the version before, which run until the roles have rolled.
+--
 -- Events that the relay read from the outbox get their places. numbering.rs in event-store calls it. Its transaction never
 -- waits for the relay: one that is stopped half-way keeps no lock on `relay_leader`, which whoever takes over needs.
 create function number_events(

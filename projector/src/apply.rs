@@ -9,7 +9,7 @@
 
 use event_store::{EventStore, PlantedBug, StoredEvent, StreamId, event_log::LoggedEvent};
 use feed::Batch;
-use sqlx::{Acquire, PgConnection, PgPool};
+use sqlx::{Acquire, Connection, PgConnection, PgPool};
 
 use crate::{
     ApplyError, Projection,
@@ -102,8 +102,24 @@ async fn try_batch(
     batch: &Batch,
     attempt: Attempt,
 ) -> Result<(), ProjectError> {
+    let mut connection = read.acquire().await.map_err(ProjectError::Read)?;
+    let applied = try_batch_on(&mut connection, projection, store, batch, attempt).await;
+    if applied.is_err() {
+        // If it was the lock that failed, a transaction has begun of which sqlx does not know.
+        connection.close_on_drop();
+    }
+    applied
+}
+
+async fn try_batch_on(
+    connection: &mut PgConnection,
+    projection: &dyn Projection,
+    store: &EventStore,
+    batch: &Batch,
+    attempt: Attempt,
+) -> Result<(), ProjectError> {
     let (durability, lock) = (batch.durability(), lock(projection, batch.checkpoint.is_some()));
-    let begin = read.begin_with(format!("{BEGIN}; {durability}; {lock}"));
+    let begin = Connection::begin_with(connection, format!("{BEGIN}; {durability}; {lock}"));
     let mut tx = begin.await.map_err(ProjectError::Read)?;
     apply_events_in_tx(&mut tx, projection, store, &batch.events, attempt).await?;
     if let Some(checkpoint) = batch.checkpoint {
@@ -248,7 +264,7 @@ async fn apply_one_in_tx(
     tx: &mut PgConnection,
     event: &StoredEvent,
 ) -> Result<(), ApplyError> {
-    let mut savepoint = tx.begin().await?;
+    let mut savepoint = Acquire::begin(&mut *tx).await?;
     projection.apply_in_tx(&mut savepoint, std::slice::from_ref(event)).await?;
     savepoint.commit().await?;
     Ok(())

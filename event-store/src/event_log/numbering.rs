@@ -131,11 +131,14 @@ impl EventStore {
         &self,
         epoch: Epoch,
         lease: Duration,
-        mut head: Head,
+        head: Head,
         Claim(claimed): Claim,
     ) -> Result<Numbered, NumberingError> {
         #[cfg(feature = "planted-bugs")]
-        let epoch = crate::planted_bugs::unchecked(self, epoch).await?;
+        let (epoch, head) = (
+            crate::planted_bugs::unchecked(self, epoch).await?,
+            crate::planted_bugs::unchecked_head(self, head).await?,
+        );
         if claimed.is_empty() {
             let leads = self.renew_lead(epoch, lease).await?;
             return if leads {
@@ -145,7 +148,7 @@ impl EventStore {
             };
         }
         let are_first = going_on(&claimed)?;
-        let before = head.global_position;
+        let (mut head, before) = (head, head.global_position);
         let mut hashes = Vec::with_capacity(claimed.len());
         for Claimed { event, .. } in &claimed {
             head.global_position += 1;

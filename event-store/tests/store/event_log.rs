@@ -181,3 +181,34 @@ async fn what_was_claimed_behind_others_is_not_numbered_before_them() {
     assert!(matches!(refused, Err(NumberingError::Gap { expected: 1, found: 2, .. })), "{refused:?}");
     assert_eq!(logged(&store).await, []);
 }
+
+/// What a relay remembers of the log is worth nothing once somebody else has written to it.
+#[tokio::test]
+async fn a_head_that_is_not_the_last_one_any_more_numbers_nothing() {
+    let store = store().await;
+    let epoch = lead(&store).await;
+    let before = store.head().await.unwrap();
+    append(&store, "a", 0, &["1"]).await;
+    store.number_outbox(epoch, LEASE, 10).await.unwrap();
+    append(&store, "a", 1, &["2"]).await;
+    let claim = store.claim_outbox(0, 10, &[]).await.unwrap();
+    let refused = store.number(epoch, LEASE, before, claim).await;
+    assert!(matches!(refused, Err(NumberingError::Database(_))), "{refused:?}");
+    assert_eq!(logged(&store).await.len(), 1);
+    assert_eq!(store.number_outbox(epoch, LEASE, 10).await.unwrap().head.global_position, 2);
+}
+
+/// The log has the stream up to 2, and 3 is not there yet.
+#[tokio::test]
+async fn a_gap_behind_what_the_log_has_says_what_was_to_come() {
+    let store = store().await;
+    let epoch = lead(&store).await;
+    append(&store, "a", 0, &["1", "2"]).await;
+    store.number_outbox(epoch, LEASE, 10).await.unwrap();
+    append(&store, "b", 0, &["1"]).await;
+    append(&store, "a", 2, &["3", "4"]).await;
+    let first = store.claim_outbox(0, 2, &[]).await.unwrap();
+    let rest = store.claim_outbox(0, 10, &first.positions()).await.unwrap();
+    let refused = store.number(epoch, LEASE, store.head().await.unwrap(), rest).await;
+    assert!(matches!(refused, Err(NumberingError::Gap { expected: 3, found: 4, .. })), "{refused:?}");
+}

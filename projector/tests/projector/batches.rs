@@ -7,6 +7,7 @@ use event_store::event_log::LoggedEvent;
 use feed::Batch;
 use projector::{Projection, apply_batch, projections};
 use proptest::test_runner::{Config, TestRunner};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::{
     Databases, a_show, created,
@@ -92,6 +93,49 @@ async fn a_gap_in_a_batch_is_filled_from_the_event_log() {
     databases.apply(events(), batch).await;
     assert_eq!((databases.sold(show).await, databases.sold(other).await), (Some(3), Some(2)));
     assert_eq!((databases.applied(show).await, databases.applied(other).await), (4, 3));
+}
+
+/// The lock fails after the transaction has begun; nobody may get that connection again.
+#[tokio::test]
+async fn a_batch_that_waited_in_vain_for_its_projection_leaves_no_broken_connection_behind() {
+    let databases = Databases::new().await;
+    let show = a_show();
+    databases.append(show, 0, &[created(show), sold(show)]).await;
+    let log = databases.log().await;
+    let impatient: PgConnectOptions = (*databases.read.connect_options()).clone();
+    let impatient = impatient.options([("lock_timeout", "100ms")]);
+    let read = PgPoolOptions::new().max_connections(1).connect_with(impatient).await.unwrap();
+    let apply = async || {
+        let batch = Batch { events: log.clone(), checkpoint: Some(2), must_last: false };
+        apply_batch(events(), &read, &databases.store, &batch).await
+    };
+    let mut other = databases.read.begin().await.unwrap();
+    sqlx::query("insert into projections (name) values ('events')").execute(&databases.read).await.unwrap();
+    sqlx::query("select from projections where name = 'events' for update")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    apply().await.unwrap_err();
+    other.rollback().await.unwrap();
+    apply().await.unwrap();
+    assert_eq!(databases.sold(show).await, Some(1));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_parked_from_its_first_event_on_stays_so_when_that_comes_again() {
+    let databases = Databases::new().await;
+    let (poisoned, sound) = (a_show(), a_show());
+    databases.append_poison(poisoned, 1).await;
+    let log = databases.log().await;
+    databases.apply(events(), log.clone()).await;
+    assert_eq!(databases.applied(poisoned).await, 0);
+    databases.append(sound, 0, &[created(sound), sold(sound)]).await;
+    databases.append(poisoned, 1, &[sold(poisoned)]).await;
+    let log = databases.log().await;
+    databases.apply(events(), log).await;
+    assert_eq!((databases.applied(poisoned).await, databases.sold(sound).await), (0, Some(1)));
+    let parked = [1, 2].map(|sequence| ("events".to_owned(), poisoned.to_string(), sequence));
+    assert_eq!(databases.parked().await, parked);
 }
 
 #[tokio::test]
