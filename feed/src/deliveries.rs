@@ -85,7 +85,10 @@ impl Deliveries {
         {
             window.told = acknowledged;
             drop(window);
-            self.progress.send_modify(|progress| progress.acknowledged = acknowledged);
+            // Several producers tell, each on a thread of its own: one that is overtaken here takes nothing back.
+            self.progress.send_modify(|progress| {
+                progress.acknowledged = progress.acknowledged.max(acknowledged);
+            });
         }
     }
 
@@ -153,6 +156,33 @@ mod tests {
             assert_eq!(deliveries.window().acknowledged, expected, "after {place}");
         }
         assert_eq!(acknowledged(&deliveries), 14);
+    }
+
+    #[test]
+    fn whoever_tells_last_nothing_is_taken_back() {
+        const PLACES: i64 = 20_000;
+        let deliveries = Deliveries::after(0);
+        for _ in 0..PLACES {
+            deliveries.hand_over();
+        }
+        std::thread::scope(|scope| {
+            for first in 1..=4 {
+                let deliveries = &deliveries;
+                scope.spawn(move || {
+                    (first..=PLACES).step_by(4).for_each(|place| deliveries.acknowledge(place))
+                });
+            }
+            let mut before = 0;
+            while before < PLACES {
+                let now = acknowledged(&deliveries);
+                assert!(now >= before, "{now} after {before}");
+                before = now;
+                if deliveries.under_way() == 0 && acknowledged(&deliveries) == before {
+                    break;
+                }
+            }
+        });
+        assert_eq!(acknowledged(&deliveries), PLACES);
     }
 
     #[test]

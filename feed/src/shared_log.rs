@@ -1,4 +1,4 @@
-//! The event log as a source: read once in a process for all who follow it there, each from a place of its own.
+//! The event log as a source: read once for all who share it, each from a place of its own.
 //!
 //! The newest part of the log is kept in memory. Who comes to its end reads on, for all of them; who is further behind than
 //! it goes back reads for himself until he has caught up. So nobody waits for a slower one.
@@ -67,13 +67,15 @@ impl SharedLog {
         let Shared { store, reader, .. } = &*self.0;
         loop {
             let known = self.newest().look(after, stream_types);
-            let mut reader = match (known, reader.try_lock()) {
-                (Known::Page { page, is_fresh: true }, _) => return Ok(page),
-                // Somebody reads on, or waits because there is no more.
-                (Known::Page { page, is_fresh: false }, Err(_)) => return Ok(page),
-                (Known::Before, _) => return store.read_log(after, MAX_BATCH as i64, stream_types).await,
-                (Known::Page { .. } | Known::Nothing, Ok(reader)) => reader,
-                (Known::Nothing, Err(_)) => reader.lock().await,
+            let mut reader = match known {
+                Known::Page { page, is_fresh: true } => return Ok(page),
+                Known::Page { page, is_fresh: false } => match reader.try_lock() {
+                    Ok(reader) => reader,
+                    // Somebody reads on, or waits because there is no more.
+                    Err(_) => return Ok(page),
+                },
+                Known::Before => return store.read_log(after, MAX_BATCH as i64, stream_types).await,
+                Known::Nothing => reader.lock().await,
             };
             // Others may have read it while this one waited.
             if matches!(self.newest().look(after, &[]), Known::Page { is_fresh: true, .. } | Known::Before) {
@@ -81,7 +83,10 @@ impl SharedLog {
             }
             let from = self.newest().up_to().max(after);
             let page = store.read_log(from, MAX_BATCH as i64, &[]).await?;
-            self.newest().keep(from, page.events);
+            // A place beyond the end, after the database was restored from a copy: the others are not there.
+            if page.up_to > from || from == self.newest().up_to() {
+                self.newest().keep(from, page.events);
+            }
             if page.up_to == after {
                 reader.wait(POLL).await;
             }

@@ -36,8 +36,8 @@ const FOLLOWERS: [&str; 4] = ["relay", "projector", "processes", "query-api"];
 const SAMPLES: usize = 3_000;
 /// An event of a booking, roughly.
 const BODY_BYTES: usize = 500;
-/// How long the broker is under load before anything is measured: Java compiles itself meanwhile, which takes a third of a
-/// core at first, and one in service has done long ago.
+/// How long there is load before anything is measured: a broker in service has been compiled by Java long ago, which takes a
+/// third of a core at first, and a PostgreSQL in service has files of its log to use again.
 const WARMING: Duration = Duration::from_secs(30);
 const CATCH_UP_DEADLINE: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(100);
@@ -74,6 +74,11 @@ pub(crate) fn r6() -> Row {
         remarks: vec![
             "nobody polls: both times are those of PostgreSQL's own commits (track_commit_timestamp, on for this row alone)"
                 .to_owned(),
+            format!(
+                "either side is measured after {} s of bookings and a checkpoint: Kafka has compiled itself, and PostgreSQL has \
+                 files of its log to use again",
+                WARMING.as_secs()
+            ),
             "Kafka round trip: a record of 500 bytes, acks=all, linger 0, until a waiting consumer has it".to_owned(),
         ],
     }
