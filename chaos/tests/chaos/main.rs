@@ -4,7 +4,12 @@
 mod planted_bugs;
 mod short;
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use chaos::Report;
 use tokio::sync::{Mutex, MutexGuard};
@@ -21,11 +26,47 @@ fn target() -> PathBuf {
     this.ancestors().nth(2).expect("it lies in target/debug/deps").to_owned()
 }
 
-/// What `cargo test --workspace` has built for the tests of `boxoffice`.
+/// What `cargo test --workspace` has built for the tests of `boxoffice`. Cargo does not build it for these tests alone, so
+/// it may be an old one, whose findings say nothing.
 fn boxoffice() -> PathBuf {
+    const WHAT_TO_DO: &str = "run cargo test --workspace --no-run";
     let path = target().join("boxoffice");
-    assert!(path.is_file(), "there is no {}: run cargo test --workspace", path.display());
+    let built = fs::metadata(&path).and_then(|file| file.modified());
+    let built = built.unwrap_or_else(|error| panic!("{}: {error}: {WHAT_TO_DO}", path.display()));
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for part in PARTS_OF_BOXOFFICE {
+        if let Some(newer) = newer_than(built, &workspace.join(part)) {
+            panic!("{} is newer than {}: {WHAT_TO_DO}", newer.display(), path.display());
+        }
+    }
     path
+}
+
+const PARTS_OF_BOXOFFICE: [&str; 12] = [
+    "boxoffice/src",
+    "command-api/src",
+    "contract/src",
+    "domain/src",
+    "event-store/src",
+    "feed/src",
+    "migrations",
+    "payments/src",
+    "platform/src",
+    "processes/src",
+    "projector/src",
+    "query-api/src",
+];
+
+/// A file in there that was changed after that time.
+fn newer_than(time: SystemTime, folder: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder of the workspace");
+    entries.map(|entry| entry.expect("an entry").path()).find_map(|path| {
+        if path.is_dir() {
+            return newer_than(time, &path);
+        }
+        let changed = fs::metadata(&path).and_then(|file| file.modified()).expect("when it was changed");
+        (changed > time).then_some(path)
+    })
 }
 
 /// Not through the test runner, which keeps it to itself.
