@@ -1,8 +1,9 @@
 //! Puts what the writers of different shows decided into one transaction, where they meet.
 //!
 //! A commit waits for the disk, whether it is for one row or for hundreds, and a statement costs as much. So while appends
-//! are under way, others gather, and go together; not for long, if the disk is slow. Strangers do not fail with each other: who is at fault is taken out, and the others are
-//! appended without them; when nobody knows who is, each is appended alone.
+//! are under way, others gather, and go together; not for long, if the disk is slow. Strangers do not fail with each
+//! other: who is at fault is taken out, and the others are appended without them; when nobody knows who is, each is
+//! appended alone.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

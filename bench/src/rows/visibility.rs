@@ -102,7 +102,7 @@ pub(crate) async fn measure_r6(run: &Run, row: &mut Row, _: bool) -> Result<()> 
     };
     load("R6 warming", Pace::Closed { clients: CLIENTS }, WARMING).await?;
     catch_up(&servers).await?;
-    checkpoint(&servers).await?;
+    servers.checkpoint().await?;
     let commit = p99(commits(&servers).await?);
     let round_trip = p99(kafka::round_trips(kafka.brokers(), SAMPLES).await?);
     let peak = load("R6 peak", Pace::Closed { clients: CLIENTS }, run.duration).await?;
@@ -152,14 +152,6 @@ async fn load(
     run.note(name, &summary);
     *booked += usize::try_from(summary.statuses.values().sum::<u64>())?;
     Ok(summary)
-}
-
-/// Leaves PostgreSQL with files of its log that it can use again, as it has in service: without them commits wait now and
-/// then for 16 MiB of zeros.
-async fn checkpoint(servers: &Servers) -> Result<()> {
-    let mut connection = PgConnection::connect(&servers.url(DATABASE)).await?;
-    sqlx::query("checkpoint").execute(&mut connection).await?;
-    Ok(connection.close().await?)
 }
 
 /// Rows of an event's size, each in a transaction of its own.
