@@ -11,7 +11,7 @@ use crate::{SharedLog, kafka_source::KafkaSource, rest::Rest};
 /// quicker the more there are.
 pub(crate) const MAX_BATCH: usize = 2_000;
 /// The time from one batch to the next, at least, of a consumer that is not behind.
-const PACE: Duration = Duration::from_millis(20);
+const PACE: Duration = Duration::from_millis(10);
 
 /// Where a consumer's events come from.
 #[derive(Debug)]
@@ -134,7 +134,11 @@ impl Source {
                 (batch, is_full)
             }
         };
-        self.rest.begin_batch(is_full);
+        self.rest.begin_batch();
+        self.rest.has_events(batch.events.len());
+        if is_full {
+            self.rest.is_behind();
+        }
         Ok(batch)
     }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::rest::Rest;
 
 /// The time from one round to the next, at least, while rounds are not full.
-const PACE: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(5);
 /// How often the whole outbox is looked through.
 const WHOLE_LOOK: Duration = Duration::from_secs(1);
 
@@ -30,11 +30,12 @@ impl Relay {
         let mut look = Look::default();
         let mut rest = Rest::with_pace(PACE);
         loop {
-            rest.begin_batch(false);
+            rest.begin_batch();
             match self.number_batch(epoch, head.take(), &mut look, ahead.take()).await {
                 Ok((numbered, next)) => {
                     self.is_well();
                     head = Some(numbered.head);
+                    rest.has_events(numbered.events.len());
                     if !numbered.events.is_empty() {
                         metrics::numbered(numbered.events.len());
                         self.log_waker.wake();
