@@ -186,6 +186,23 @@ mod tests {
     }
 
     #[test]
+    fn when_a_topics_producer_has_failed_what_the_others_deliver_does_not_hide_it() {
+        let deliveries = Arc::new(Deliveries::after(0));
+        let [failing, well] = [(); 2].map(|()| DeliveriesOfTopic::of(&deliveries));
+        for _ in 0..2 {
+            deliveries.hand_over();
+        }
+        failing.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "it tries again by itself");
+        assert!(deliveries.progress.borrow().failure.is_none());
+        failing.error(KafkaError::Global(RDKafkaErrorCode::Fatal), "fenced");
+        well.0.acknowledge(1);
+        well.0.fail(KafkaError::Canceled);
+        let failure = deliveries.progress.borrow().failure.clone();
+        assert_eq!(failure, Some(KafkaError::Global(RDKafkaErrorCode::Fatal)), "the first one is told");
+        assert_eq!(deliveries.under_way(), 1);
+    }
+
+    #[test]
     fn who_waits_is_told_now_and_then_and_at_the_end() {
         let deliveries = Deliveries::after(0);
         for _ in 0..TELL_EVERY + 2 {

@@ -64,6 +64,38 @@ async fn strangers_do_not_fail_with_a_repetition_and_an_account_that_is_gone() {
     assert_eq!(hall.folded().await.created().unwrap().sold(), 12);
 }
 
+/// Somebody has the receipt of an order, and does not commit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_that_waits_holds_up_no_other_show() {
+    let stuck = Hall::with(10).await;
+    let open = stuck.and_with(1_000).await;
+    let process = stuck.process();
+    let context = with_receipt(1);
+    let mut elsewhere = stuck.store.pool().begin().await.unwrap();
+    sqlx::query("insert into receipts (command_id, body_hash, outcome) values ($1, $2, 'null')")
+        .bind(&context.receipt.as_ref().unwrap().command_id.0[..])
+        .bind(&[0_u8; 32][..])
+        .execute(&mut *elsewhere)
+        .await
+        .unwrap();
+    let waiting = process.submit(stuck.show_id, Buyer::new().place(), None, context);
+    tokio::pin!(waiting);
+    for _ in 0..20 {
+        let others: Vec<_> = (0..10).map(|_| Buyer::new()).collect();
+        tokio::select! {
+            biased;
+            ended = &mut waiting => panic!("it waits for the receipt: {ended:?}"),
+            sold = tokio::time::timeout(Duration::from_secs(10), open.sell(&process, &others)) => {
+                sold.expect("others need not wait for it");
+            }
+        }
+    }
+    elsewhere.rollback().await.unwrap();
+    waiting.await.unwrap();
+    assert_eq!(open.folded().await.created().unwrap().sold(), 200);
+    assert_eq!(stuck.folded().await.created().unwrap().sold(), 1);
+}
+
 /// Two processes append to the same two shows with the same two receipts, in opposite order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "slow proof: 10,000 rounds"]

@@ -76,7 +76,7 @@ impl Relay {
                 let from = look.begin();
                 look.is_partial = from > 0;
                 let claim = self.store.claim_outbox(from, NUMBER_BATCH, &[]).await?;
-                look.found(&claim);
+                look.found(claim.first_position());
                 claim
             }
         };
@@ -94,7 +94,7 @@ impl Relay {
         );
         let numbered = numbered?;
         if let Ok(next) = &next {
-            look.found(next);
+            look.found(next.first_position());
         }
         Ok((numbered, Some(next)))
     }
@@ -122,12 +122,39 @@ impl Look {
         self.from
     }
 
-    fn found(&mut self, claim: &Claim) {
+    /// The first position that was found.
+    fn found(&mut self, first: Option<i64>) {
         if self.whole.is_none()
-            && let Some(first) = claim.first_position()
+            && let Some(first) = first
         {
             self.from = first;
             self.whole = Some(Instant::now());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_whole_outbox_is_looked_through_until_something_is_found_and_then_now_and_then() {
+        let mut look = Look::default();
+        for nothing in [None, None] {
+            assert_eq!(look.begin(), 0);
+            look.found(nothing);
+        }
+        assert_eq!(look.begin(), 0);
+        look.found(Some(70));
+        // However many rounds there are, and whatever they find.
+        for later in 0..5 {
+            assert_eq!(look.begin(), 70);
+            look.found(Some(1_000 + later));
+            tokio::time::advance(WHOLE_LOOK / 10).await;
+        }
+        tokio::time::advance(WHOLE_LOOK / 2).await;
+        assert_eq!(look.begin(), 0, "what was committed late comes with the next look at the whole");
+        look.found(Some(20));
+        assert_eq!(look.begin(), 20);
     }
 }

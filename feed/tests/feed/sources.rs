@@ -15,6 +15,8 @@ use tokio::time::timeout;
 
 use crate::{DEADLINE, Feed};
 
+/// Offsets are committed once a second, when there are any to be.
+const PAST_A_COMMIT: Duration = Duration::from_secs(3);
 /// A group waits 10 seconds for a member that says nothing; a member notices it a little later.
 const PAST_THE_SESSION: Duration = Duration::from_secs(14);
 /// A member is given up that librdkafka has not said to be in its group for a minute.
@@ -58,6 +60,8 @@ async fn a_source_tells_that_its_brokers_are_away_and_goes_on_when_they_are_back
         }
     };
     assert!(!error.ends_the_source(), "{error:?}");
+    let well_again = async { while follower.source.next().await.is_err() {} };
+    timeout(PAST_A_COMMIT, well_again).await.expect_err("nothing says so before the brokers are back");
     feed.kafka.restart().await;
     // Without any event it says that all is well again; a broker that is slow to start leads to a new source.
     let recovered = async {
