@@ -2,6 +2,7 @@
 //!
 //! - [`Relay`]: outbox → event log → Kafka, by one leader at a time.
 //! - [`Source`]: what consumers read, Kafka or the event log itself, behind one type.
+//! - [`FollowerConnection`]: where a follower's batches are committed without waiting for the disk.
 //! - [`reconcile`]: publishes again what Kafka has lost.
 //! - [`topics`]: the topics and how an event looks in them (CloudEvents, binary mode).
 //!
@@ -9,6 +10,7 @@
 
 mod cloud_event;
 mod deliveries;
+mod follower_connection;
 mod group_member;
 mod in_hand;
 mod kafka_source;
@@ -24,6 +26,7 @@ mod source;
 pub mod topics;
 
 pub use cloud_event::MalformedRecord;
+pub use follower_connection::FollowerConnection;
 pub use log_source::LogSource;
 pub use publisher::PublishError;
 pub use relay::{Relay, RelayState};

@@ -4,7 +4,8 @@
 //! relay's. From the first position that is missing on, everything is published again, in order, whether or not it is
 //! there, and so is what the relay publishes meanwhile. It has to be so much: a group that had read the lost records
 //! will skip as many of those that took their places. After this the end of each partition is beyond everything that
-//! any group has read, and what it skips stands there once more. Whoever reads it twice knows it by its sequence.
+//! any group has read, and what it skips stands there once more, unless what was lost had been there twice: then the group is
+//! to be set back. Whoever reads it twice knows it by its sequence.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use event_store::{EventStore, event_log::LoggedEvent};
 use rdkafka::error::KafkaError;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{SharedLog, kafka_source::KafkaSource, rest::Rest};
 
@@ -12,6 +13,10 @@ use crate::{SharedLog, kafka_source::KafkaSource, rest::Rest};
 pub(crate) const MAX_BATCH: usize = 2_000;
 /// The time from one batch to the next, at least, of a consumer that is not behind.
 const PACE: Duration = Duration::from_millis(10);
+
+/// When nothing comes for so long, what was made of the last batches is taken to the disk; or the follower finds out that it
+/// is lost.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Where a consumer's events come from.
 #[derive(Debug)]
@@ -34,6 +39,8 @@ struct LogFollower {
     stream_types: &'static [&'static str],
     /// The last place that was read.
     place: i64,
+    /// When the last batch was given out, if what is made of it may not be on disk.
+    given: Option<Instant>,
 }
 
 /// Some events, and what to remember once they are dealt with.
@@ -45,8 +52,9 @@ pub struct Batch {
     /// consumer, in the transaction that deals with the events.
     pub checkpoint: Option<i64>,
     /// Kafka's offsets are committed once this batch is dealt with. So what deals with it must be on disk then, and with
-    /// it all that was made of earlier batches. Of other batches it need not be: after a crash of the database they come
-    /// again, from the offsets or the checkpoint that outlived it.
+    /// it all that was made of earlier batches. Of other batches it need not be: after a crash of the database a new source
+    /// brings them again, from the offsets or the checkpoint that outlived it. That there was one the follower sees by its
+    /// [connection](crate::FollowerConnection).
     pub must_last: bool,
 }
 
@@ -91,7 +99,7 @@ impl Source {
     /// Follows the event log from a checkpoint on.
     #[must_use]
     pub fn log(log: SharedLog, stream_types: &'static [&'static str], checkpoint: i64) -> Self {
-        Self::of(Origin::Log(LogFollower { log, stream_types, place: checkpoint }))
+        Self::of(Origin::Log(LogFollower { log, stream_types, place: checkpoint, given: None }))
     }
 
     /// Follows Kafka as a member of the consumer group `boxoffice-<consumer>`. A group that never read before first
@@ -122,12 +130,7 @@ impl Source {
     pub async fn next(&mut self) -> Result<Batch, SourceError> {
         self.rest.after_batch().await;
         let (batch, is_full) = match &mut self.origin {
-            Origin::Log(LogFollower { log, stream_types, place }) => {
-                let page = log.next(*place, stream_types).await?;
-                let is_full = page.up_to - *place >= MAX_BATCH as i64;
-                *place = page.up_to;
-                (Batch { events: page.events, checkpoint: Some(page.up_to), must_last: false }, is_full)
-            }
+            Origin::Log(follower) => follower.next().await?,
             Origin::Kafka(kafka) => {
                 let batch = kafka.next().await?;
                 let is_full = batch.events.len() >= MAX_BATCH;
@@ -160,5 +163,27 @@ impl Source {
             Origin::Log(_) => Ok(()),
             Origin::Kafka(kafka) => Ok(kafka.done()?),
         }
+    }
+}
+
+impl LogFollower {
+    /// The next batch, and whether it is full.
+    async fn next(&mut self) -> Result<(Batch, bool), sqlx::Error> {
+        let next = self.log.next(self.place, self.stream_types);
+        let page = match self.given {
+            None => next.await?,
+            Some(given) => match timeout_at(given + QUIET, next).await {
+                Ok(page) => page?,
+                Err(_elapsed) => {
+                    self.given = None;
+                    let last = Batch { events: vec![], checkpoint: Some(self.place), must_last: true };
+                    return Ok((last, false));
+                }
+            },
+        };
+        let is_full = page.up_to - self.place >= MAX_BATCH as i64;
+        self.place = page.up_to;
+        self.given = Some(Instant::now());
+        Ok((Batch { events: page.events, checkpoint: Some(page.up_to), must_last: false }, is_full))
     }
 }

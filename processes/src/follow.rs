@@ -6,7 +6,7 @@ use domain::{
     show::{ShowEvent, Taken},
 };
 use event_store::{StoredEvent, event_log::LoggedEvent};
-use feed::{Batch, SharedLog, Source};
+use feed::{Batch, FollowerConnection, SharedLog, Source};
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -19,7 +19,8 @@ const STREAM_TYPES: &[&str] = &["event", "booking"];
 impl Processes {
     /// Follows until the source ends or it is told to stop.
     pub(crate) async fn follow(&self, shutdown: &CancellationToken) -> Result<(), ProcessError> {
-        let checkpoint = self.checkpoint().await?;
+        let mut write = FollowerConnection::open(self.store.pool()).await?;
+        let checkpoint = checkpoint(&mut write).await?;
         let mut source = match &self.brokers {
             None => Source::log(SharedLog::new(self.store.clone()), STREAM_TYPES, checkpoint),
             Some(brokers) => {
@@ -28,7 +29,7 @@ impl Processes {
         };
         self.goes_on(FOLLOWING);
         tokio::select! {
-            ended = self.note_all(&mut source) => ended,
+            ended = self.note_all(&mut source, &mut write) => ended,
             () = shutdown.cancelled() => {
                 source.leave().await;
                 Ok(())
@@ -36,8 +37,12 @@ impl Processes {
         }
     }
 
-    /// Notes until the source ends. What else fails is tried again, from the same place.
-    async fn note_all(&self, source: &mut Source) -> Result<(), ProcessError> {
+    /// Notes until the source ends or the connection is lost. What else fails is tried again, from the same place.
+    async fn note_all(
+        &self,
+        source: &mut Source,
+        write: &mut FollowerConnection,
+    ) -> Result<(), ProcessError> {
         loop {
             let batch = match source.next().await {
                 Err(error) if !error.ends_the_source() => {
@@ -47,7 +52,9 @@ impl Processes {
                 }
                 batch => batch?,
             };
-            while let Err(error) = self.note(&batch).await {
+            while let Err(error) = note(write, &batch).await {
+                // With the connection the last batches may be lost: they come again, from a new source.
+                write.after_failure().await?;
                 // Nothing behind this batch may overtake it.
                 self.fails(FOLLOWING, &error);
                 tokio::time::sleep(RETRY_PAUSE).await;
@@ -58,52 +65,64 @@ impl Processes {
             }
         }
     }
+}
 
-    /// One batch, in one transaction with the checkpoint.
-    async fn note(&self, batch: &Batch) -> Result<(), sqlx::Error> {
-        let mut tx = self.store.pool().begin_with(format!("begin; {}", batch.durability())).await?;
-        for LoggedEvent { event, .. } in &batch.events {
-            match note_in_tx(&mut tx, event).await {
-                Ok(()) => {}
-                Err(NotNoted::Malformed(error)) => park_in_tx(&mut tx, event, &error).await?,
-                Err(NotNoted::Database(error)) => return Err(error),
-            }
+/// One batch, in one transaction with the checkpoint.
+async fn note(write: &mut FollowerConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+    let mut tx = write.begin(format!("begin; {}", batch.durability())).await?;
+    for LoggedEvent { event, .. } in &batch.events {
+        match note_in_tx(&mut tx, event).await {
+            Ok(()) => {}
+            Err(NotNoted::Database(error)) => return Err(error),
+            Err(NotNoted::NotUnderstood(reason)) => park_in_tx(&mut tx, event, &reason).await?,
         }
-        if let Some(checkpoint) = batch.checkpoint {
-            sqlx::query(
-                "update process_checkpoints set position = greatest(position, $2) where process = $1",
-            )
+    }
+    if let Some(checkpoint) = batch.checkpoint {
+        sqlx::query("update process_checkpoints set position = greatest(position, $2) where process = $1")
             .bind(NAME)
             .bind(checkpoint)
             .execute(&mut *tx)
             .await?;
-        }
-        tx.commit().await
     }
+    tx.commit().await
+}
 
-    async fn checkpoint(&self) -> Result<i64, sqlx::Error> {
-        sqlx::query("insert into process_checkpoints (process) values ($1) on conflict do nothing")
-            .bind(NAME)
-            .execute(self.store.pool())
-            .await?;
-        sqlx::query_scalar("select position from process_checkpoints where process = $1")
-            .bind(NAME)
-            .fetch_one(self.store.pool())
-            .await
-    }
+async fn checkpoint(write: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query("insert into process_checkpoints (process) values ($1) on conflict do nothing")
+        .bind(NAME)
+        .execute(&mut *write)
+        .await?;
+    sqlx::query_scalar("select position from process_checkpoints where process = $1")
+        .bind(NAME)
+        .fetch_one(write)
+        .await
 }
 
 /// Why nothing was noted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotNoted {
-    #[error("the event cannot be understood")]
-    Malformed(#[from] serde_json::Error),
+    /// The event, or the id of its stream; why.
+    #[error("the event cannot be understood: {0}")]
+    NotUnderstood(String),
     #[error("the write database failed")]
     Database(#[from] sqlx::Error),
 }
 
+impl From<serde_json::Error> for NotNoted {
+    fn from(error: serde_json::Error) -> Self {
+        Self::NotUnderstood(error.to_string())
+    }
+}
+
+impl From<uuid::Error> for NotNoted {
+    fn from(error: uuid::Error) -> Self {
+        Self::NotUnderstood(format!("the stream's id: {error}"))
+    }
+}
+
 /// Each note may be made twice, and an old one after a newer one: what is done about it looks at the stream itself.
 pub(crate) async fn note_in_tx(tx: &mut PgConnection, event: &StoredEvent) -> Result<(), NotNoted> {
+    event.stream.id.parse::<Uuid>()?;
     if event.stream.kind == Booking::TYPE {
         payments::note_in_tx(tx, event, &event.decode()?).await?;
     } else {
@@ -157,12 +176,8 @@ async fn note_show_in_tx(
 }
 
 /// Loudly: somebody must look at it.
-async fn park_in_tx(
-    tx: &mut PgConnection,
-    event: &StoredEvent,
-    error: &serde_json::Error,
-) -> Result<(), sqlx::Error> {
-    tracing::error!(%error, stream = %event.stream, sequence = event.sequence, "an event cannot be understood; parked");
+async fn park_in_tx(tx: &mut PgConnection, event: &StoredEvent, reason: &str) -> Result<(), sqlx::Error> {
+    tracing::error!(reason, stream = %event.stream, sequence = event.sequence, "an event cannot be understood; parked");
     sqlx::query(
         "insert into process_parked (aggregate_type, aggregate_id, sequence, reason) values ($1, $2, $3, $4)
          on conflict do nothing",
@@ -170,7 +185,7 @@ async fn park_in_tx(
     .bind(&event.stream.kind)
     .bind(&event.stream.id)
     .bind(event.sequence)
-    .bind(error.to_string())
+    .bind(reason)
     .execute(tx)
     .await?;
     Ok(())

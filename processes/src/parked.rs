@@ -121,8 +121,7 @@ async fn try_again_in_tx(
     match note_in_tx(tx, event).await {
         Ok(()) => {}
         Err(NotNoted::Database(error)) => return Err(error),
-        Err(NotNoted::Malformed(error)) => {
-            let reason = error.to_string();
+        Err(NotNoted::NotUnderstood(reason)) => {
             sqlx::query(
                 "update process_parked set reason = $4
                  where aggregate_type = $1 and aggregate_id = $2 and sequence = $3",

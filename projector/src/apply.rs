@@ -8,8 +8,8 @@
 //! when they are applied one by one, so that is done when a batch has failed, and never otherwise.
 
 use event_store::{EventStore, PlantedBug, StoredEvent, StreamId, event_log::LoggedEvent};
-use feed::Batch;
-use sqlx::{Acquire, Connection, PgConnection, PgPool};
+use feed::{Batch, FollowerConnection};
+use sqlx::{Acquire, PgConnection};
 
 use crate::{
     ApplyError, Projection,
@@ -30,6 +30,9 @@ pub enum ProjectError {
     /// The read database failed.
     #[error("the read database failed")]
     Read(#[source] sqlx::Error),
+    /// The connection to the read database is lost, and with it perhaps the last batches: begin again where the tables are.
+    #[error("the connection to the read database is lost")]
+    Lost(#[source] sqlx::Error),
     /// The event log could not be read.
     #[error("the event log failed")]
     Log(#[source] sqlx::Error),
@@ -53,7 +56,7 @@ impl ProjectError {
     fn is_poison(&self) -> bool {
         match self {
             Self::Apply(source) => source.is_poison(),
-            Self::Read(_) | Self::Log(_) | Self::Missing { .. } | Self::Overtaken => false,
+            Self::Read(_) | Self::Lost(_) | Self::Log(_) | Self::Missing { .. } | Self::Overtaken => false,
         }
     }
 }
@@ -72,13 +75,13 @@ struct Attempt {
     first_events: FirstEvents,
 }
 
-/// Applies a batch to the tables in the pool's `search_path`.
+/// Applies a batch to the tables in the connection's `search_path`.
 ///
 /// # Errors
 /// See [`ProjectError`]; nothing of the batch was applied then.
 pub async fn apply_batch(
     projection: &dyn Projection,
-    read: &PgPool,
+    read: &mut FollowerConnection,
     store: &EventStore,
     batch: &Batch,
 ) -> Result<(), ProjectError> {
@@ -97,30 +100,28 @@ pub async fn apply_batch(
 
 async fn try_batch(
     projection: &dyn Projection,
-    read: &PgPool,
+    read: &mut FollowerConnection,
     store: &EventStore,
     batch: &Batch,
     attempt: Attempt,
 ) -> Result<(), ProjectError> {
-    let mut connection = read.acquire().await.map_err(ProjectError::Read)?;
-    let applied = try_batch_on(&mut connection, projection, store, batch, attempt).await;
+    let applied = try_batch_on(read, projection, store, batch, attempt).await;
     if applied.is_err() {
-        // If it was the lock that failed, a transaction has begun of which sqlx does not know.
-        connection.close_on_drop();
+        read.after_failure().await.map_err(ProjectError::Lost)?;
     }
     applied
 }
 
 async fn try_batch_on(
-    connection: &mut PgConnection,
+    read: &mut FollowerConnection,
     projection: &dyn Projection,
     store: &EventStore,
     batch: &Batch,
     attempt: Attempt,
 ) -> Result<(), ProjectError> {
     let (durability, lock) = (batch.durability(), lock(projection, batch.checkpoint.is_some()));
-    let begin = Connection::begin_with(connection, format!("{BEGIN}; {durability}; {lock}"));
-    let mut tx = begin.await.map_err(ProjectError::Read)?;
+    let begun = read.begin(format!("{BEGIN}; {durability}; {lock}")).await;
+    let mut tx = begun.map_err(ProjectError::Read)?;
     apply_events_in_tx(&mut tx, projection, store, &batch.events, attempt).await?;
     if let Some(checkpoint) = batch.checkpoint {
         sqlx::query("update projections set position = greatest(position, $2) where name = $1")

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use event_store::{EventStore, StreamId, event_log::LoggedEvent};
-use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
+use sqlx::{PgConnection, PgExecutor, PgPool, Row, postgres::PgRow};
 
 use crate::{
     ProjectError, Projection,
@@ -65,7 +65,11 @@ pub struct Resumed {
 ///
 /// # Errors
 /// The read database does not answer.
-pub async fn list(read: &PgPool, projection: Option<&str>, limit: i64) -> Result<ParkedStreams, sqlx::Error> {
+pub async fn list(
+    read: impl PgExecutor<'_>,
+    projection: Option<&str>,
+    limit: i64,
+) -> Result<ParkedStreams, sqlx::Error> {
     let rows = sqlx::query(
         "select projection, aggregate_type, aggregate_id, min(sequence) as first_sequence, count(*) as events,
                 (array_agg(parked_at order by sequence))[1] as since,
@@ -163,7 +167,9 @@ pub async fn resume(
     store: &EventStore,
     stream: &StreamId,
 ) -> Result<Resumed, ProjectError> {
-    let mut tx = read.begin().await.map_err(ProjectError::Read)?;
+    // A process that freezes meanwhile holds the live projector up no longer than that.
+    let begin = read.begin_with("begin; set local idle_in_transaction_session_timeout = '60s'");
+    let mut tx = begin.await.map_err(ProjectError::Read)?;
     let before = lock_in_tx(&mut tx, projection, stream).await.map_err(ProjectError::Read)?;
     let since = take_in_tx(&mut tx, projection, stream).await.map_err(ProjectError::Read)?;
     let mut from = before + 1;

@@ -126,7 +126,7 @@ impl Rebuild<'_> {
     ) -> Result<Outcome, RebuildError> {
         let mut lock = self.live.begin().await?;
         self.be_alone_in_tx(&mut lock).await?;
-        checkpoint(self.live, self.projection).await?;
+        checkpoint(&mut *self.live.acquire().await?, self.projection).await?;
         // What a comparison that was killed has left.
         Tables::of_comparison(self.projection).drop_in_tx(&mut *self.live.acquire().await?).await?;
         let tables = Tables::of_rebuild(self.projection);
@@ -134,24 +134,24 @@ impl Rebuild<'_> {
         let begun = self.begin(&tables, &beside, from_start).await?;
         tell(begun);
 
-        let mut load = Load::new(self.projection, self.store.clone(), beside, Some(self.stop)).await?;
+        let mut load = Load::new(self.projection, self.store.clone(), &beside, Some(self.stop)).await?;
         if let Reached::Paused(progress) = load.catch_up(&mut |at| tell(Step::Applied(at))).await? {
             return Ok(Outcome::Paused(progress));
         }
-        loop {
+        let parked_streams = loop {
             tell(Step::Indexing);
             tables.complete(self.live).await?;
             if let Reached::Paused(progress) = load.catch_up(&mut |at| tell(Step::Applied(at))).await? {
                 return Ok(Outcome::Paused(progress));
             }
-            if self.try_to_switch(&tables, &mut load).await? {
-                break;
+            if let Some(parked_streams) = self.try_to_switch(&tables, &mut load).await? {
+                break parked_streams;
             }
             tell(Step::SwitchDelayed);
             tokio::time::sleep(SWITCH_PAUSE).await;
-        }
-        let parked_streams = parked::list(self.live, Some(self.projection.name()), 1).await?.total;
-        lock.commit().await?;
+        };
+        // From here on nothing is an error: the new tables are the live ones. The lock ends with its connection at the latest.
+        let _ = lock.commit().await;
         Ok(Outcome::Switched { position: load.position(), parked_streams })
     }
 
@@ -179,7 +179,7 @@ impl Rebuild<'_> {
         let instead = match tables.find(self.live, self.code).await? {
             Found::Nothing => None,
             Found::Usable if from_start => Some("because it was asked for"),
-            Found::Usable => match checkpoint(beside, self.projection).await? {
+            Found::Usable => match checkpoint(&mut *beside.acquire().await?, self.projection).await? {
                 position if position <= head => return Ok(Step::WentOn(Progress { position, head })),
                 _ => Some("because the event log ends before its place"),
             },
@@ -189,30 +189,38 @@ impl Rebuild<'_> {
         Ok(Step::Begun { instead })
     }
 
-    /// False where somebody did not let go of the live tables.
-    async fn try_to_switch(&self, tables: &Tables, load: &mut Load<'_>) -> Result<bool, RebuildError> {
+    /// How many streams are parked in what is live now; nothing where somebody did not let go of the tables, or more came than
+    /// could be applied meanwhile.
+    async fn try_to_switch(&self, tables: &Tables, load: &mut Load<'_>) -> Result<Option<i64>, RebuildError> {
         let mut tx = self.live.begin().await?;
         hold_up_in_tx(&mut tx, self.projection).await?;
-        load.catch_up_at_once().await?;
-        if !tables.is_seen_by_all(self.live).await? || !tables.lock_live_in_tx(&mut tx).await? {
+        // The server may have crashed since the last batch; if it does from now on, this transaction fails.
+        load.is_there().await?;
+        if !load.catch_up_at_once().await?
+            || !tables.is_seen_by_all(self.live).await?
+            || !tables.lock_in_tx(&mut tx).await?
+        {
             tx.rollback().await?;
-            return Ok(false);
+            return Ok(None);
         }
         if !tables.have_the_columns_of_the_live_ones_in_tx(&mut tx).await? {
             return Err(RebuildError::LiveChanged);
         }
         if !tables.lacking_in_tx(&mut tx).await?.is_empty() {
             tx.rollback().await?;
-            return Ok(false);
+            return Ok(None);
         }
         tables.switch_in_tx(&mut tx).await?;
+        let parked_streams = parked::list(&mut *tx, Some(self.projection.name()), 1).await?.total;
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(parked_streams))
     }
 }
 
-/// Until the transaction ends, no batch of the live projector begins, and none is under way.
+/// Until the transaction ends, no batch of the live projector begins, and none is under way. A process that freezes meanwhile
+/// holds it up no longer than that.
 async fn hold_up_in_tx(tx: &mut PgConnection, projection: &dyn Projection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("set local idle_in_transaction_session_timeout = '60s'").execute(&mut *tx).await?;
     sqlx::query("select position from projections where name = $1 for update")
         .bind(projection.name())
         .execute(tx)

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
 use event_store::EventStore;
-use feed::{SharedLog, Source, SourceError};
-use sqlx::PgPool;
+use feed::{FollowerConnection, SharedLog, Source, SourceError};
+use sqlx::{PgConnection, PgPool};
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Projection, apply::apply_batch, lag, projections};
+use crate::{ProjectError, Projection, apply::apply_batch, lag, projections};
 
 /// Pause after a failure.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -32,6 +32,8 @@ enum FollowError {
     Source(#[from] SourceError),
     #[error("the read database failed")]
     Read(#[from] sqlx::Error),
+    #[error("a batch could not be applied")]
+    Apply(#[source] ProjectError),
 }
 
 impl Projector {
@@ -81,11 +83,12 @@ impl Projector {
         projection: &'static dyn Projection,
         shutdown: &CancellationToken,
     ) -> Result<(), FollowError> {
-        let checkpoint = checkpoint(&self.read, projection).await?;
+        let mut read = FollowerConnection::open(&self.read).await?;
+        let checkpoint = checkpoint(&mut read, projection).await?;
         let mut source = self.source(projection, checkpoint).await?;
         self.is_well(projection);
         tokio::select! {
-            ended = self.apply_all(projection, &mut source) => ended,
+            ended = self.apply_all(projection, &mut source, &mut read) => ended,
             () = shutdown.cancelled() => {
                 source.leave().await;
                 Ok(())
@@ -93,11 +96,12 @@ impl Projector {
         }
     }
 
-    /// Applies until the source ends. What else fails is tried again, from the same place.
+    /// Applies until the source ends or the connection is lost. What else fails is tried again, from the same place.
     async fn apply_all(
         &self,
         projection: &'static dyn Projection,
         source: &mut Source,
+        read: &mut FollowerConnection,
     ) -> Result<(), FollowError> {
         loop {
             let batch = match source.next().await {
@@ -109,7 +113,10 @@ impl Projector {
                     continue;
                 }
             };
-            while let Err(error) = apply_batch(projection, &self.read, &self.store, &batch).await {
+            while let Err(error) = apply_batch(projection, read, &self.store, &batch).await {
+                if let ProjectError::Lost(_) = error {
+                    return Err(FollowError::Apply(error));
+                }
                 // A batch in hand is tried until it goes in: nothing behind it may overtake it.
                 self.failing(projection, "a batch could not be applied", &error);
                 tokio::time::sleep(RETRY_PAUSE).await;
@@ -156,10 +163,13 @@ impl Projector {
 }
 
 /// How far the projection has followed the event log.
-pub(crate) async fn checkpoint(read: &PgPool, projection: &dyn Projection) -> Result<i64, sqlx::Error> {
+pub(crate) async fn checkpoint(
+    read: &mut PgConnection,
+    projection: &dyn Projection,
+) -> Result<i64, sqlx::Error> {
     sqlx::query("insert into projections (name) values ($1) on conflict do nothing")
         .bind(projection.name())
-        .execute(read)
+        .execute(&mut *read)
         .await?;
     sqlx::query_scalar("select position from projections where name = $1")
         .bind(projection.name())

@@ -134,7 +134,7 @@ const SETTINGS: [Setting; 16] = [
         name: "BOXOFFICE_DATABASE_CONNECTIONS",
         default: Some("16"),
         allowed: "a whole number from 8 to 200",
-        meaning: "The most connections of one database pool.",
+        meaning: "The most connections of one database pool; each projection, and `processes`, has one more.",
         secret: false,
     },
 ];

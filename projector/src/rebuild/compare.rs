@@ -7,8 +7,8 @@
 mod rows;
 
 use event_store::{StreamId, event_log::LoggedEvent};
-use feed::Batch;
-use sqlx::{PgConnection, PgPool};
+use feed::{Batch, FollowerConnection};
+use sqlx::PgConnection;
 
 pub use self::rows::{ChangedColumn, RowDifference, TableDifferences};
 use super::{
@@ -46,7 +46,7 @@ impl Rebuild<'_> {
     ) -> Result<Option<Comparison>, RebuildError> {
         let mut lock = self.live.begin().await?;
         self.be_alone_in_tx(&mut lock).await?;
-        checkpoint(self.live, self.projection).await?;
+        checkpoint(&mut *self.live.acquire().await?, self.projection).await?;
         let tables = Tables::of_comparison(self.projection);
         tables.create(self.live, self.code).await?;
         tell(Step::Begun { instead: None });
@@ -63,18 +63,19 @@ impl Rebuild<'_> {
         tell: &mut (impl FnMut(Step) + Send),
     ) -> Result<Option<Comparison>, RebuildError> {
         let beside = tables.pool(self.live);
-        let load = Load::new(self.projection, self.store.clone(), beside.clone(), Some(self.stop)).await?;
+        let load = Load::new(self.projection, self.store.clone(), &beside, Some(self.stop)).await?;
         let mut load = load.up_to_live(self.live);
         let mut tell_applied = |at: Progress| tell(Step::Applied(at));
         if let Reached::Paused(_) = load.catch_up(&mut tell_applied).await? {
             return Ok(None);
         }
-        self.come_level(&beside, tables).await?;
+        let mut beside = FollowerConnection::open(&beside).await?;
+        self.come_level(&mut beside, tables).await?;
         tables.complete(self.live).await?;
 
         let mut standing = self.live.begin().await?;
         hold_up_in_tx(&mut standing, self.projection).await?;
-        self.come_level(&beside, tables).await?;
+        self.come_level(&mut beside, tables).await?;
         let mut view = self.live.begin_with("begin isolation level repeatable read, read only").await?;
         // Only its first statement fixes what a transaction sees.
         sqlx::query("select from projections").execute(&mut *view).await?;
@@ -85,7 +86,7 @@ impl Rebuild<'_> {
     }
 
     /// Applies what the live tables have applied since.
-    async fn come_level(&self, beside: &PgPool, tables: &Tables) -> Result<(), RebuildError> {
+    async fn come_level(&self, beside: &mut FollowerConnection, tables: &Tables) -> Result<(), RebuildError> {
         let name = self.projection.name();
         // A stream that is parked beside, but not in the live tables, is a difference.
         let behind = format!(
@@ -100,7 +101,7 @@ impl Rebuild<'_> {
         );
         loop {
             let streams: Vec<(String, String, i64)> =
-                sqlx::query_as(&behind).bind(MAX_STREAMS).fetch_all(beside).await?;
+                sqlx::query_as(&behind).bind(MAX_STREAMS).fetch_all(&mut **beside).await?;
             if streams.is_empty() {
                 return Ok(());
             }

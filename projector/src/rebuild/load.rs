@@ -1,8 +1,11 @@
 //! From the event log into the tables of a rebuild: one page is read while another is applied.
 
+use std::time::Duration;
+
 use event_store::{EventStore, StoredEvent};
-use feed::LogSource;
+use feed::{FollowerConnection, LogSource};
 use sqlx::PgPool;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Progress, RebuildError};
@@ -12,12 +15,17 @@ use crate::{ProjectError, Projection, applied::applied, apply::apply_batch, work
 /// server plans while it takes a table for empty is slow on a full one.
 const FIRST_ANALYZED: i64 = 10_000;
 
+/// How long it tries to get to the end of the event log while others wait for it.
+const AT_ONCE_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Loads one projection.
 pub(super) struct Load<'a> {
     projection: &'static dyn Projection,
     store: EventStore,
-    beside: PgPool,
+    beside: FollowerConnection,
     stop: Option<&'a CancellationToken>,
+    /// When it stops by itself.
+    until: Option<Instant>,
     /// The live tables, where nothing is to be applied that they have not.
     as_far_as: Option<&'a PgPool>,
     position: i64,
@@ -37,12 +45,13 @@ impl<'a> Load<'a> {
     pub(super) async fn new(
         projection: &'static dyn Projection,
         store: EventStore,
-        beside: PgPool,
+        beside: &PgPool,
         stop: Option<&'a CancellationToken>,
     ) -> Result<Self, sqlx::Error> {
-        let position = checkpoint(&beside, projection).await?;
+        let mut beside = FollowerConnection::open(beside).await?;
+        let position = checkpoint(&mut beside, projection).await?;
         let analyze_at = position.max(FIRST_ANALYZED);
-        Ok(Self { projection, store, beside, stop, as_far_as: None, position, analyze_at })
+        Ok(Self { projection, store, beside, stop, until: None, as_far_as: None, position, analyze_at })
     }
 
     /// The same, but of each stream only what the live tables have applied when its page comes.
@@ -65,7 +74,7 @@ impl<'a> Load<'a> {
         let mut source = LogSource::for_rebuild(store, types, self.position);
         loop {
             let batch = source.read().await.map_err(ProjectError::Log)?;
-            if self.stop.is_some_and(CancellationToken::is_cancelled) {
+            if self.is_to_stop() {
                 return Ok(Reached::Paused(Progress { position: self.position, head }));
             }
             let Some(mut batch) = batch else { return Ok(Reached::End) };
@@ -75,7 +84,7 @@ impl<'a> Load<'a> {
                     |event: &StoredEvent| applied.get(&event.stream).is_some_and(|at| event.sequence <= *at);
                 batch.events.retain(|logged| is_applied(&logged.event));
             }
-            apply_batch(self.projection, &self.beside, &self.store, &batch).await?;
+            apply_batch(self.projection, &mut self.beside, &self.store, &batch).await?;
             self.position = batch.checkpoint.unwrap_or(self.position);
             if self.position >= head {
                 head = self.head().await?;
@@ -85,12 +94,22 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// The same while others wait for it: nothing stops it.
-    pub(super) async fn catch_up_at_once(&mut self) -> Result<(), RebuildError> {
-        let stop = self.stop.take();
+    /// The same while others wait for it, so not for long; whether it is there.
+    pub(super) async fn catch_up_at_once(&mut self) -> Result<bool, RebuildError> {
+        self.until = Some(Instant::now() + AT_ONCE_DEADLINE);
         let reached = self.catch_up(&mut |_| {}).await;
-        self.stop = stop;
-        reached.map(|_| ())
+        self.until = None;
+        Ok(matches!(reached?, Reached::End))
+    }
+
+    /// That no crash of the server has taken anything of it back.
+    pub(super) async fn is_there(&mut self) -> Result<(), RebuildError> {
+        Ok(self.beside.is_there().await.map_err(ProjectError::Lost)?)
+    }
+
+    fn is_to_stop(&self) -> bool {
+        self.stop.is_some_and(CancellationToken::is_cancelled)
+            || self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     async fn head(&self) -> Result<i64, RebuildError> {
@@ -103,7 +122,7 @@ impl<'a> Load<'a> {
         }
         self.analyze_at = self.position.saturating_mul(4);
         for table in self.projection.tables() {
-            sqlx::raw_sql(&format!("analyze {table}")).execute(&self.beside).await?;
+            sqlx::raw_sql(&format!("analyze {table}")).execute(&mut *self.beside).await?;
         }
         Ok(())
     }

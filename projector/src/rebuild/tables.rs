@@ -76,8 +76,8 @@ impl Tables {
         Self { projection, schema: format!("compare_{}", projection.name()) }
     }
 
-    /// A pool that finds these tables. Its commits do not wait for the disk: what a crash of the server loses of them is
-    /// applied again, and the switch, which waits, comes after all of them.
+    /// A pool that finds these tables. Its commits do not wait for the disk: a crash of the server, which may take some back,
+    /// ends the rebuild, and the next one goes on where the tables are; the switch, which waits, comes after all of them.
     pub(super) fn pool(&self, live: &PgPool) -> PgPool {
         let options = live.connect_options().as_ref().clone();
         let options = options.application_name("boxoffice replay");
@@ -251,7 +251,8 @@ impl Tables {
             let is_seen: bool = sqlx::query_scalar(
                 "select not exists (
                      select from pg_stat_activity
-                     where datname = current_database() and backend_xmin is not null and xact_start < $1
+                     where datname = current_database() and backend_type = 'client backend'
+                           and backend_xmin is not null and xact_start < $1
                  )",
             )
             .bind(now)
@@ -263,9 +264,12 @@ impl Tables {
         }
     }
 
-    /// Keeps readers and writers away from the live tables; false where somebody holds them for longer.
-    pub(super) async fn lock_live_in_tx(&self, tx: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        let tables = self.projection.tables().iter().map(|table| format!("{READ_SCHEMA}.{table}"));
+    /// Keeps everybody away from these tables and from the live ones; false where somebody holds one for longer. Who has these,
+    /// a vacuum perhaps, is waited for while readers still have the live ones.
+    pub(super) async fn lock_in_tx(&self, tx: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        let schemas = [self.schema.as_str(), READ_SCHEMA];
+        let of = |schema| self.projection.tables().iter().map(move |table| format!("{schema}.{table}"));
+        let tables = schemas.into_iter().flat_map(of);
         let lock = format!(
             "set local lock_timeout = {LOCK_DEADLINE_MS};
              lock table {} in access exclusive mode;

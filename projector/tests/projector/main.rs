@@ -4,6 +4,7 @@
 
 mod batches;
 mod bookings;
+mod crash;
 mod events;
 mod history;
 mod inbox;
@@ -29,7 +30,11 @@ use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use testkit::{eventually, kafka::KafkaServer, postgres};
+use testkit::{
+    eventually,
+    kafka::KafkaServer,
+    postgres::{self, PostgresServer},
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -43,12 +48,22 @@ struct Databases {
 
 impl Databases {
     async fn new() -> Self {
-        let database = postgres::database("projector").await;
-        let options: PgConnectOptions = database.url().parse().unwrap();
+        let both = postgres::database("projector").await;
+        Self::at(both.url(), both.url()).await
+    }
+
+    /// The read database on another server.
+    async fn reading_from(server: &PostgresServer) -> Self {
+        let (write, read) = (postgres::database("write").await, server.database("read").await);
+        Self::at(write.url(), read.url()).await
+    }
+
+    async fn at(write: &str, read: &str) -> Self {
+        let [write, read]: [PgConnectOptions; 2] = [write, read].map(|url| url.parse().unwrap());
         let pool = |options| PgPoolOptions::new().max_connections(12).connect_with(options);
-        let write = pool(options.clone()).await.unwrap();
+        let write = pool(write).await.unwrap();
         EventStore::migrate(&write).await.unwrap();
-        let read = pool(options.options([("search_path", READ_SCHEMA)])).await.unwrap();
+        let read = pool(read.options([("search_path", READ_SCHEMA)])).await.unwrap();
         projector::migrate(&read).await.unwrap();
         let key = MasterKey::parse(&MasterKey::generate()).unwrap();
         Self { store: EventStore::new(write, Arc::new(key)), read }
