@@ -119,7 +119,7 @@ pub(crate) enum ProjectorCommand {
 pub(crate) enum ProjectorParked {
     /// Lists the streams that wait, those that wait longest first
     List {
-        /// Only those of users, events, bookings or notifications
+        /// Only those of users, events, bookings, payments or notifications
         projection: Option<String>,
         /// How many at the most
         #[arg(long, default_value_t = LISTED, value_parser = clap::value_parser!(u32).range(1..))]
@@ -130,7 +130,7 @@ pub(crate) enum ProjectorParked {
     },
     /// Shows the parked events of a stream and why they are parked; personal data stays sealed
     Show {
-        /// users, events, bookings or notifications
+        /// users, events, bookings, payments or notifications
         projection: String,
         /// The stream: its type and its id, with a slash between
         #[arg(value_parser = parked::stream)]
@@ -141,7 +141,7 @@ pub(crate) enum ProjectorParked {
     },
     /// Tries the parked events of a stream again, and what came after; fails if any stays parked
     Resume {
-        /// users, events, bookings or notifications
+        /// users, events, bookings, payments or notifications
         projection: String,
         /// The stream: its type and its id, with a slash between; without it every one that the projection has parked
         #[arg(value_parser = parked::stream)]

@@ -46,7 +46,7 @@ impl Processes {
     }
 
     /// The end of what an erased user offers and has: coming events, and bookings, save of events that are over. Their
-    /// stream and account are closed, so nothing new can come meanwhile.
+    /// stream and account are closed, so nothing new can come meanwhile. One that fails holds up none of the others.
     async fn end_all_of(&self, user_id: Uuid, cause_id: Uuid) -> Result<(), ProcessError> {
         let hosted: Vec<Uuid> = sqlx::query_scalar(
             "select aggregate_id::uuid from events
@@ -55,9 +55,10 @@ impl Processes {
         .bind(user_id)
         .fetch_all(self.store.pool())
         .await?;
+        let mut failed = Ok(());
         for show_id in &hosted {
             let order = ShowOrder::OfHost { host_id: None, order: HostOrder::CancelComing };
-            self.order(ShowId::new(*show_id), order, cause_id).await?;
+            failed = self.order(ShowId::new(*show_id), order, cause_id).await.and(failed);
         }
         let bookings: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "select aggregate_id::uuid, (payload ->> 'eventId')::uuid from events
@@ -74,9 +75,10 @@ impl Processes {
             match self.order(ShowId::new(*show_id), order, cause_id).await {
                 // What was had stays as it was.
                 Ok(()) | Err(ProcessError::Order(OrderError::Show(ShowError::Ended))) => {}
-                Err(error) => return Err(error),
+                Err(error) => failed = Err(error),
             }
         }
+        failed?;
         tracing::info!(
             user = %user_id, events = hosted.len(), bookings = bookings.len(),
             "what an erased user had has ended"

@@ -17,7 +17,7 @@ const MAX_SHOWS: i64 = 100;
 const MAX_HOLDS: usize = 200;
 
 impl Processes {
-    /// One round.
+    /// One round. A show whose writer fails holds up none of the others.
     pub(crate) async fn expire(&self) -> Result<(), ProcessError> {
         let now = self.store.now().await?;
         let due: Vec<Uuid> = sqlx::query_scalar(
@@ -28,12 +28,26 @@ impl Processes {
         .bind(MAX_SHOWS)
         .fetch_all(self.store.pool())
         .await?;
+        let mut failed = Ok(());
         for event_id in &due {
-            self.expire_holds_of(ShowId::new(*event_id), now).await?;
+            if let Err(error) = self.expire_holds_of(ShowId::new(*event_id), now).await {
+                self.put_off(*event_id, now).await?;
+                failed = Err(error);
+            }
         }
         if due.is_empty() {
             tokio::time::sleep(POLL).await;
         }
+        failed
+    }
+
+    /// One that fails is tried again after those that have lapsed meanwhile.
+    async fn put_off(&self, event_id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+        sqlx::query("update hold_deadlines set held_until = $2 where event_id = $1 and held_until < $2")
+            .bind(event_id)
+            .bind(now)
+            .execute(self.store.pool())
+            .await?;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! `DELETE /api/v1/users/{id}`: closes an account for good and makes what is known of the person unreadable.
 
-use axum::{extract::State, response::Response};
+use axum::{extract::State, http::StatusCode, response::Response};
 use domain::{
     UserId,
     user::{Role, User, UserCommand},
@@ -84,6 +84,9 @@ pub enum ErasureError {
     /// The database does not answer.
     #[error("the write database failed")]
     Database(#[from] sqlx::Error),
+    /// Something else stood in the way, which is told in full by the log; perhaps it can be done the next time.
+    #[error("the user was not erased: {0}")]
+    NotDone(&'static str),
 }
 
 /// Erases a user on the command line and says what that means.
@@ -105,6 +108,9 @@ pub async fn erase(store: &EventStore, user_id: Uuid) -> Result<ErasureReport, E
     let erasure = Erasure { user_id: UserId::new(user_id), by: None };
     let metadata = Metadata { actor: Some("command line".to_owned()), ..Metadata::default() };
     let erased = execute(store, &erasure, metadata).await;
-    erased.map_err(|_| ErasureError::NoSuchUser(user_id))?;
+    erased.map_err(|problem| match problem.status() {
+        StatusCode::NOT_FOUND => ErasureError::NoSuchUser(user_id),
+        _ => ErasureError::NotDone(problem.code()),
+    })?;
     Ok(ErasureReport { sessions, sealed_events, hosted_events, bookings })
 }

@@ -123,7 +123,7 @@ impl Gateway for Refunder {
 
 /// A show, and bookings of it whose money is due, and noted as such.
 pub(crate) struct BoxOffice {
-    store: EventStore,
+    pub(crate) store: EventStore,
     gateway: Arc<dyn Gateway>,
     show_id: ShowId,
     _database: TestDatabase,

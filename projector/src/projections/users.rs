@@ -90,7 +90,8 @@ impl Rows {
             UserEvent::UserErased { user_id, .. } => {
                 let erased = user_id.uuid();
                 self.users.remove(&erased);
-                self.follows.retain(|(user, host), _| *user != erased && *host != erased);
+                // Not those of others who follow them: between streams there is no order. Readers see no host who is gone.
+                self.follows.retain(|(user, _), _| *user != erased);
                 self.erased.insert(erased);
             }
             UserEvent::HostFollowed { user_id, host_id, at } => {
@@ -190,10 +191,7 @@ async fn put_users_in_tx(tx: &mut PgConnection, users: &BTreeMap<Uuid, User>) ->
 async fn erase_in_tx(tx: &mut PgConnection, erased: &BTreeSet<Uuid>) -> Result<(), sqlx::Error> {
     let ids = column(erased, |id| *id);
     rebuild::forget_users_in_tx(tx, &ids).await?;
-    sqlx::query("delete from follows where user_id = any($1) or host_id = any($1)")
-        .bind(&ids)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query("delete from follows where user_id = any($1)").bind(&ids).execute(&mut *tx).await?;
     sqlx::query("delete from users where id = any($1)").bind(&ids).execute(tx).await?;
     Ok(())
 }
