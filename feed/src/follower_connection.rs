@@ -13,9 +13,11 @@ use std::{
 use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
 use tokio::time::timeout;
 
-/// How long a server may take to begin a transaction or to end one: longer than a lock is waited for. One that is cut off
-/// never answers.
+/// How long a server may take to answer a short question, or to begin or roll back a transaction: longer than a lock is waited
+/// for. One that is cut off, or lost its power, never answers, and nothing else would tell.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a batch may take: longer than any of its statements may.
+const BATCH_DEADLINE: Duration = Duration::from_secs(600);
 
 /// A connection outside of any pool.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ impl FollowerConnection {
     pub async fn open(pool: &PgPool) -> Result<Self, sqlx::Error> {
         let mut connection = pool.acquire().await?.detach();
         // That there is nothing to roll back is no news.
-        connection.execute("set client_min_messages = error").await?;
+        answered(connection.execute("set client_min_messages = error")).await?;
         Ok(Self(connection))
     }
 
@@ -38,8 +40,7 @@ impl FollowerConnection {
     /// # Errors
     /// One of them failed.
     pub async fn begin(&mut self, statements: String) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
-        let begun = timeout(ANSWER_DEADLINE, self.0.begin_with(statements)).await;
-        begun.unwrap_or_else(|_elapsed| Err(no_answer()))
+        answered(self.0.begin_with(statements)).await
     }
 
     /// After a failure: whether nothing is lost but the transaction that failed. If not, all is to begin anew.
@@ -48,8 +49,7 @@ impl FollowerConnection {
     /// The connection is lost.
     pub async fn after_failure(&mut self) -> Result<(), sqlx::Error> {
         // If it was not the first of its statements that failed, a transaction has begun of which sqlx does not know.
-        let answered = timeout(ANSWER_DEADLINE, self.0.execute("rollback")).await;
-        answered.map_err(|_elapsed| no_answer())?.map(drop)
+        answered(self.0.execute("rollback")).await.map(drop)
     }
 
     /// That nothing is lost of what was committed here.
@@ -57,12 +57,32 @@ impl FollowerConnection {
     /// # Errors
     /// The connection is lost.
     pub async fn is_there(&mut self) -> Result<(), sqlx::Error> {
-        timeout(ANSWER_DEADLINE, self.0.ping()).await.map_err(|_elapsed| no_answer())?
+        answered(self.0.ping()).await
     }
 }
 
+/// What a server answers to a short question.
+///
+/// # Errors
+/// Its own, or that it does not answer.
+pub async fn answered<T>(question: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(ANSWER_DEADLINE, question).await.unwrap_or_else(|_elapsed| Err(no_answer()))
+}
+
+/// A whole batch, dealt with. A connection on which one was given up is [asked](FollowerConnection::after_failure) whether it is
+/// still there, as after any failure.
+///
+/// # Errors
+/// Its own, or what is made of there being no answer.
+pub async fn dealt_with<T, E>(
+    batch: impl Future<Output = Result<T, E>>,
+    no_answer_means: impl FnOnce(sqlx::Error) -> E,
+) -> Result<T, E> {
+    timeout(BATCH_DEADLINE, batch).await.unwrap_or_else(|_elapsed| Err(no_answer_means(no_answer())))
+}
+
 fn no_answer() -> sqlx::Error {
-    sqlx::Error::Protocol(format!("the server has not answered for {ANSWER_DEADLINE:?}"))
+    sqlx::Error::Protocol("the server does not answer".to_owned())
 }
 
 impl Deref for FollowerConnection {

@@ -3,7 +3,7 @@
 //! The show's stream is closed first, by its `EventCancelled`; nobody can book after it. Then its bookings end a few at
 //! a time, as the stream itself says which there are.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use command_api::{HostOrder, OrderError, ShowOrder};
 use domain::{BookingId, ShowId, UserId, show::ShowError};
@@ -58,7 +58,10 @@ impl Processes {
         let mut failed = Ok(());
         for show_id in &hosted {
             let order = ShowOrder::OfHost { host_id: None, order: HostOrder::CancelComing };
-            failed = self.order(ShowId::new(*show_id), order, cause_id).await.and(failed);
+            if let Err(error) = self.order(ShowId::new(*show_id), order, cause_id).await {
+                tracing::warn!(error = &error as &dyn Error, event = %show_id, "an erased host's event could not be cancelled");
+                failed = Err(error);
+            }
         }
         let bookings: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "select aggregate_id::uuid, (payload ->> 'eventId')::uuid from events
@@ -75,7 +78,13 @@ impl Processes {
             match self.order(ShowId::new(*show_id), order, cause_id).await {
                 // What was had stays as it was.
                 Ok(()) | Err(ProcessError::Order(OrderError::Show(ShowError::Ended))) => {}
-                Err(error) => failed = Err(error),
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn Error, booking = %booking_id,
+                        "an erased user's booking could not be ended"
+                    );
+                    failed = Err(error);
+                }
             }
         }
         failed?;

@@ -1,6 +1,6 @@
 //! Makes it visible that holds have lapsed: `HoldExpired` in the show's stream, `BookingExpired` in the booking's.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use chrono::{DateTime, Utc};
 use command_api::{OrderError, ShowOrder};
@@ -31,8 +31,8 @@ impl Processes {
         let mut failed = Ok(());
         for event_id in &due {
             if let Err(error) = self.expire_holds_of(ShowId::new(*event_id), now).await {
-                self.put_off(*event_id, now).await?;
-                failed = Err(error);
+                tracing::warn!(error = &error as &dyn Error, event = %event_id, "holds of an event could not be ended");
+                failed = self.put_off(*event_id, now).await.map_err(ProcessError::from).and(Err(error));
             }
         }
         if due.is_empty() {

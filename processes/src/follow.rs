@@ -6,7 +6,7 @@ use domain::{
     show::{ShowEvent, Taken},
 };
 use event_store::{StoredEvent, event_log::LoggedEvent};
-use feed::{Batch, FollowerConnection, SharedLog, Source};
+use feed::{Batch, FollowerConnection, SharedLog, Source, answered, dealt_with};
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ impl Processes {
     /// Follows until the source ends or it is told to stop.
     pub(crate) async fn follow(&self, shutdown: &CancellationToken) -> Result<(), ProcessError> {
         let mut write = FollowerConnection::open(self.store.pool()).await?;
-        let checkpoint = checkpoint(&mut write).await?;
+        let checkpoint = answered(checkpoint(&mut write)).await?;
         let mut source = match &self.brokers {
             None => Source::log(SharedLog::new(self.store.clone()), STREAM_TYPES, checkpoint),
             Some(brokers) => {
@@ -31,6 +31,8 @@ impl Processes {
         tokio::select! {
             ended = self.note_all(&mut source, &mut write) => ended,
             () = shutdown.cancelled() => {
+                // With the locks of the batch in hand, which others will want next.
+                drop(write);
                 source.leave().await;
                 Ok(())
             }
@@ -52,11 +54,11 @@ impl Processes {
                 }
                 batch => batch?,
             };
-            while let Err(error) = note(write, &batch).await {
+            while let Err(error) = dealt_with(note(write, &batch), |no_answer| no_answer).await {
+                self.fails(FOLLOWING, &error);
                 // With the connection the last batches may be lost: they come again, from a new source.
                 write.after_failure().await?;
                 // Nothing behind this batch may overtake it.
-                self.fails(FOLLOWING, &error);
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
             match source.done() {
@@ -122,7 +124,11 @@ impl From<uuid::Error> for NotNoted {
 
 /// Each note may be made twice, and an old one after a newer one: what is done about it looks at the stream itself.
 pub(crate) async fn note_in_tx(tx: &mut PgConnection, event: &StoredEvent) -> Result<(), NotNoted> {
-    event.stream.id.parse::<Uuid>()?;
+    // Here an id is a UUID, and PostgreSQL must read it as one.
+    let id: Uuid = event.stream.id.parse()?;
+    if id.to_string() != event.stream.id {
+        return Err(NotNoted::NotUnderstood("the stream's id is not written as ours are".to_owned()));
+    }
     if event.stream.kind == Booking::TYPE {
         payments::note_in_tx(tx, event, &event.decode()?).await?;
     } else {

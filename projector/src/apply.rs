@@ -7,8 +7,10 @@
 //! An event that cannot be applied is parked with its later siblings; other streams go on. Which one it is only shows
 //! when they are applied one by one, so that is done when a batch has failed, and never otherwise.
 
+use std::error::Error;
+
 use event_store::{EventStore, PlantedBug, StoredEvent, StreamId, event_log::LoggedEvent};
-use feed::{Batch, FollowerConnection};
+use feed::{Batch, FollowerConnection, dealt_with};
 use sqlx::{Acquire, PgConnection};
 
 use crate::{
@@ -105,9 +107,13 @@ async fn try_batch(
     batch: &Batch,
     attempt: Attempt,
 ) -> Result<(), ProjectError> {
-    let applied = try_batch_on(read, projection, store, batch, attempt).await;
-    if applied.is_err() {
-        read.after_failure().await.map_err(ProjectError::Lost)?;
+    let applied = try_batch_on(read, projection, store, batch, attempt);
+    let applied = dealt_with(applied, ProjectError::Read).await;
+    if let Err(error) = &applied
+        && let Err(lost) = read.after_failure().await
+    {
+        tracing::warn!(error = error as &dyn Error, projection = projection.name(), "a batch has failed");
+        return Err(ProjectError::Lost(lost));
     }
     applied
 }

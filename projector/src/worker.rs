@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
 use event_store::EventStore;
-use feed::{FollowerConnection, SharedLog, Source, SourceError};
+use feed::{FollowerConnection, SharedLog, Source, SourceError, answered};
 use sqlx::{PgConnection, PgPool};
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -84,12 +84,14 @@ impl Projector {
         shutdown: &CancellationToken,
     ) -> Result<(), FollowError> {
         let mut read = FollowerConnection::open(&self.read).await?;
-        let checkpoint = checkpoint(&mut read, projection).await?;
+        let checkpoint = answered(checkpoint(&mut read, projection)).await?;
         let mut source = self.source(projection, checkpoint).await?;
         self.is_well(projection);
         tokio::select! {
             ended = self.apply_all(projection, &mut source, &mut read) => ended,
             () = shutdown.cancelled() => {
+                // With the locks of the batch in hand, which others will want next.
+                drop(read);
                 source.leave().await;
                 Ok(())
             }

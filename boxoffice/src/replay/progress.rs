@@ -61,7 +61,7 @@ impl Telling {
             Step::Applied(at) => self.applied(at),
             Step::Indexing => self.bar.set_message(format!("{name}: indexes")),
             Step::SwitchDelayed => {
-                self.say(&format!("{name}: others use the live tables; trying again to switch"))
+                self.say(&format!("{name}: it could not be switched yet, because others use the tables or much comes just now; trying again"))
             }
         }
     }
