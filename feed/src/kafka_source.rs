@@ -47,8 +47,8 @@ pub(crate) struct KafkaSource {
     store: EventStore,
     /// Until this consumer has caught up for the first time.
     catching_up: Option<LogSource>,
-    /// Whether there was anything to catch up with.
-    catches_up: bool,
+    /// Whether there was anything to catch up with, that may not be on disk yet.
+    has_caught_up: bool,
     /// Streams of which a record was damaged, each with the last sequence that was read from the event log since.
     damaged: VecDeque<(StreamId, i64)>,
     /// When offsets were last committed.
@@ -98,7 +98,7 @@ impl KafkaSource {
             topics,
             store,
             catching_up,
-            catches_up: false,
+            has_caught_up: false,
             damaged: VecDeque::new(),
             committed: now,
             commits: false,
@@ -111,11 +111,11 @@ impl KafkaSource {
     pub(crate) async fn next(&mut self) -> Result<Batch, SourceError> {
         if let Some(log) = &mut self.catching_up {
             if let Some(batch) = log.read().await? {
-                self.catches_up = true;
+                self.has_caught_up = true;
                 return Ok(batch);
             }
             self.catching_up = None;
-            if mem::take(&mut self.catches_up) {
+            if mem::take(&mut self.has_caught_up) {
                 // Perhaps nothing ever comes that takes it to the disk.
                 return Ok(Batch { events: vec![], checkpoint: None, must_last: true });
             }

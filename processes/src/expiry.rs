@@ -32,7 +32,11 @@ impl Processes {
         for event_id in &due {
             if let Err(error) = self.expire_holds_of(ShowId::new(*event_id), now).await {
                 tracing::warn!(error = &error as &dyn Error, event = %event_id, "holds of an event could not be ended");
-                failed = self.put_off(*event_id, now).await.map_err(ProcessError::from).and(Err(error));
+                failed = self
+                    .put_holds_behind_the_others(*event_id, now)
+                    .await
+                    .map_err(ProcessError::from)
+                    .and(Err(error));
             }
         }
         if due.is_empty() {
@@ -42,7 +46,11 @@ impl Processes {
     }
 
     /// One that fails is tried again after those that have lapsed meanwhile.
-    async fn put_off(&self, event_id: Uuid, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    async fn put_holds_behind_the_others(
+        &self,
+        event_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
         sqlx::query("update hold_deadlines set held_until = $2 where event_id = $1 and held_until < $2")
             .bind(event_id)
             .bind(now)

@@ -1,5 +1,7 @@
 //! Follows events and notes what is to be done.
 
+use std::convert::identity;
+
 use cqrs_es::Aggregate;
 use domain::{
     booking::Booking,
@@ -54,7 +56,7 @@ impl Processes {
                 }
                 batch => batch?,
             };
-            while let Err(error) = dealt_with(note(write, &batch), |no_answer| no_answer).await {
+            while let Err(error) = dealt_with(note(write, &batch), identity).await {
                 self.fails(FOLLOWING, &error);
                 // With the connection the last batches may be lost: they come again, from a new source.
                 write.after_failure().await?;

@@ -30,7 +30,7 @@ impl Processes {
         let mut failed = Ok(());
         for (event_id, sequence) in &due {
             if let Err(error) = self.start_sale_of(ShowId::new(*event_id), *sequence).await {
-                self.put_behind_the_others(*event_id, *sequence).await?;
+                self.put_start_behind_the_others(*event_id, *sequence).await?;
                 failed = Err(error);
             }
         }
@@ -41,7 +41,7 @@ impl Processes {
     }
 
     /// One that fails is tried again after those that have come meanwhile.
-    async fn put_behind_the_others(&self, event_id: Uuid, sequence: i64) -> Result<(), sqlx::Error> {
+    async fn put_start_behind_the_others(&self, event_id: Uuid, sequence: i64) -> Result<(), sqlx::Error> {
         sqlx::query(
             "update sale_starts set starts_at = clock_timestamp() where event_id = $1 and sequence = $2",
         )

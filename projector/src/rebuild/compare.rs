@@ -62,14 +62,14 @@ impl Rebuild<'_> {
         limit: usize,
         tell: &mut (impl FnMut(Step) + Send),
     ) -> Result<Option<Comparison>, RebuildError> {
-        let beside = tables.pool(self.live);
-        let load = Load::new(self.projection, self.store.clone(), &beside, Some(self.stop)).await?;
+        let pool = tables.pool(self.live);
+        let load = Load::new(self.projection, self.store.clone(), &pool, Some(self.stop)).await?;
         let mut load = load.up_to_live(self.live);
         let mut tell_applied = |at: Progress| tell(Step::Applied(at));
         if let Reached::Paused(_) = load.catch_up(&mut tell_applied).await? {
             return Ok(None);
         }
-        let mut beside = FollowerConnection::open(&beside).await?;
+        let mut beside = load.into_connection();
         self.come_level(&mut beside, tables).await?;
         tables.complete(self.live).await?;
 

@@ -102,6 +102,11 @@ impl<'a> Load<'a> {
         Ok(matches!(reached?, Reached::End))
     }
 
+    /// Where it has loaded, for what else is to be done there.
+    pub(super) fn into_connection(self) -> FollowerConnection {
+        self.beside
+    }
+
     /// That no crash of the server has taken anything of it back.
     pub(super) async fn is_there(&mut self) -> Result<(), RebuildError> {
         Ok(self.beside.is_there().await.map_err(ProjectError::Lost)?)
