@@ -75,6 +75,6 @@ pub(crate) async fn everything(cluster: &Cluster, journal: &Entries, findings: &
     money::check(&cluster.write, &evidence, findings).await?;
     chain::check(&cluster.write, findings).await?;
     in_kafka::check(&cluster.brokers, journal, &evidence, findings).await?;
-    read_models::check(&cluster.read, &evidence, findings).await?;
+    read_models::check(&cluster.read, &cluster.write, &evidence, findings).await?;
     rebuilds::check(cluster, findings).await
 }

@@ -3,7 +3,11 @@
 //! A fault locks what it breaks, so that two faults never break the same thing at once. Roles that end by themselves are
 //! started again, as an orchestrator would.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -24,6 +28,8 @@ const DISK_MEBIBYTES: u64 = 8 * 1024;
 const SUPERVISION: Duration = Duration::from_millis(300);
 /// How long a role may take until it is ready, when nothing is broken.
 pub(crate) const READY_DEADLINE: Duration = Duration::from_secs(120);
+/// How long a command of the operator may take. Longer than anything of a run does.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(200);
 /// Connections of the checker itself.
 const OWN_CONNECTIONS: u32 = 8;
@@ -112,6 +118,16 @@ impl Cluster {
     /// The binary with everything that its processes share.
     pub(crate) fn command(&self, role: &str) -> Command {
         self.settings.command(role)
+    }
+
+    /// Runs the binary to its end, which it must come to.
+    pub(crate) async fn output(&self, arguments: &str) -> Result<Output> {
+        let mut command = tokio::process::Command::from(self.command(arguments));
+        let output = tokio::time::timeout(COMMAND_DEADLINE, command.kill_on_drop(true).output()).await;
+        let output = output.with_context(|| {
+            format!("`boxoffice {arguments}` did not come to its end within {COMMAND_DEADLINE:?}")
+        })?;
+        Ok(output?)
     }
 
     pub(crate) fn roles_of<'a>(&'a self, kind: &'a str) -> Vec<&'a Role> {

@@ -28,6 +28,8 @@ pub(crate) struct Evidence {
     /// What could not be understood though nobody poisoned it.
     pub(crate) not_understood: Vec<String>,
     pub(crate) events: u64,
+    /// Bookings of which something is still to be done at the gateway, and is noted.
+    pub(crate) payments_due: HashSet<Uuid>,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,11 @@ impl Evidence {
     pub(crate) async fn read(write: &PgPool, journal: &Entries) -> Result<Self> {
         let poisoned =
             journal.planted.iter().filter(|planted| planted.poison).map(|planted| planted.stream.clone());
-        let mut evidence = Self { poisoned: poisoned.collect(), ..Self::default() };
+        // Before the events: what is settled meanwhile is missed by nobody.
+        let payments_due: Vec<Uuid> =
+            sqlx::query_scalar("select booking_id from payments_due").fetch_all(write).await?;
+        let payments_due = payments_due.into_iter().collect();
+        let mut evidence = Self { poisoned: poisoned.collect(), payments_due, ..Self::default() };
         let mut rows = sqlx::query(
             "select aggregate_type, aggregate_id, sequence, event_type, payload::text as payload,
                     metadata ->> 'correlation_id' as correlation, metadata ->> 'correlationId' as correlation_camel,

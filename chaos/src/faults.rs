@@ -128,6 +128,14 @@ pub(crate) struct Nemesis {
     schedule: Mutex<Schedule>,
     counts: Mutex<BTreeMap<Fault, u64>>,
     skipped: Mutex<BTreeMap<Fault, String>>,
+    failed: Mutex<BTreeMap<Fault, Failures>>,
+}
+
+/// How often a fault did not come about because another one, or whatever else, was in its way; and what was said last.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Failures {
+    pub(crate) times: u64,
+    pub(crate) last: String,
 }
 
 /// Every fault once, in an order that the seed decides; then every fault once more.
@@ -155,6 +163,7 @@ impl Nemesis {
             schedule: Mutex::new(schedule),
             counts: Mutex::default(),
             skipped: Mutex::default(),
+            failed: Mutex::default(),
         }
     }
 
@@ -175,16 +184,17 @@ impl Nemesis {
                     *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(fault).or_default() +=
                         1;
                 }
-                Ok(Done::Skipped(why)) => self.note_skipped(fault, why),
-                // Another fault was in its way.
-                Err(error) => self.note_skipped(fault, format!("did not come about: {error:#}")),
+                Ok(Done::Skipped(why)) => {
+                    self.skipped.lock().unwrap_or_else(PoisonError::into_inner).insert(fault, why);
+                }
+                Err(error) => {
+                    let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    let failures = failed.entry(fault).or_default();
+                    (failures.times, failures.last) = (failures.times + 1, format!("{error:#}"));
+                }
             }
             tokio::time::sleep(dice.millis(self.pace.between.clone())).await;
         }
-    }
-
-    fn note_skipped(&self, fault: Fault, why: String) {
-        self.skipped.lock().unwrap_or_else(PoisonError::into_inner).insert(fault, why);
     }
 
     async fn bring(&self, fault: Fault, dice: &mut Dice) -> anyhow::Result<Done> {
@@ -212,9 +222,14 @@ impl Nemesis {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What did not come about at least once, with the last reason.
+    /// What is not possible on this machine, and why.
     pub(crate) fn skipped(&self) -> BTreeMap<Fault, String> {
         self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What did not come about at least once.
+    pub(crate) fn failed(&self) -> BTreeMap<Fault, Failures> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn outage(&self, dice: &mut Dice) {

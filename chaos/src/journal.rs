@@ -147,6 +147,30 @@ impl Order {
 }
 
 impl Order {
+    /// The type of the stream that it begins, if it does; a success says its id.
+    pub(crate) const fn makes(&self) -> Option<&'static str> {
+        match self {
+            Self::CreateEvent => Some("event"),
+            Self::Book(_) => Some("booking"),
+            Self::Register
+            | Self::LogIn
+            | Self::Publish { .. }
+            | Self::CancelEvent { .. }
+            | Self::ChangeEvent { .. }
+            | Self::Extend { .. }
+            | Self::CancelBooking { .. }
+            | Self::Pay { .. }
+            | Self::Follow { .. }
+            | Self::Unfollow { .. }
+            | Self::ShowInterest { .. } => None,
+        }
+    }
+
+    /// Whether a success says what was written.
+    pub(crate) const fn writes(&self) -> bool {
+        !matches!(self, Self::LogIn)
+    }
+
     /// The stream that it is about, if that is there already.
     pub(crate) fn subject(&self) -> Option<StreamKey> {
         let (kind, id) = match self {

@@ -61,7 +61,11 @@ async fn main() -> Result<ExitCode> {
     println!("chaos: seed {}, {} minutes", options.seed, cli.minutes);
     let report = chaos::run(&options).await?;
     println!("{report}");
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.is_clean() && report.shortcomings().is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn seed_of_the_moment() -> u64 {

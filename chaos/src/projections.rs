@@ -16,6 +16,9 @@ pub(crate) const PROJECTIONS: [(&str, &[&str]); 5] = [
     ("notifications", &["user", "event", "booking"]),
 ];
 
+/// The types of stream that process managers follow.
+pub(crate) const FOLLOWED_BY_PROCESSES: [&str; 2] = ["event", "booking"];
+
 /// How far each stream was applied by each projection, what is parked included.
 pub(crate) async fn applied(read: &PgPool) -> Result<BTreeMap<&'static str, HashMap<StreamKey, i64>>> {
     let mut applied = BTreeMap::new();

@@ -52,7 +52,7 @@ pub(crate) fn partitions(consumer: &BaseConsumer) -> Result<Vec<Partition>> {
     Ok(all)
 }
 
-/// How many records a group has still to read. Blocks.
+/// How many records a group has still to read, or would pass over: it may stand beyond the end. Blocks.
 pub(crate) fn lag(brokers: &str, group: &str, stream_types: &[&str]) -> Result<i64> {
     let consumer = consumer(brokers, group)?;
     let mut lag = 0;
@@ -68,10 +68,10 @@ pub(crate) fn lag(brokers: &str, group: &str, stream_types: &[&str]) -> Result<i
             committed.find_partition(partition.topic, partition.number).map(|element| element.offset());
         let at = match found {
             Some(Offset::Offset(at)) => at,
-            // A group that began with the event log has committed nothing where nothing came since.
-            _ => continue,
+            // It has read nothing there.
+            _ => partition.low,
         };
-        lag += (partition.high - at).max(0);
+        lag += (partition.high - at).abs();
     }
     Ok(lag)
 }

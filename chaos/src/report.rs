@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use crate::{
     check::Findings,
-    faults::{Fault, Nemesis},
+    faults::{Failures, Fault, Nemesis},
     journal::{Entries, Outcome, seconds},
     run::Options,
 };
+
+/// So often another fault may be in the way of one that never comes about.
+const TRIES_OF_A_FAULT: u64 = 2;
 
 /// The end of a run.
 #[derive(Debug)]
@@ -30,6 +33,7 @@ pub struct Report {
     refused: BTreeMap<String, u64>,
     faults: BTreeMap<Fault, u64>,
     skipped: BTreeMap<Fault, String>,
+    failed: BTreeMap<Fault, Failures>,
     planted_bug: Option<String>,
 }
 
@@ -76,6 +80,7 @@ impl Report {
             refused,
             faults: nemesis.counts(),
             skipped: nemesis.skipped(),
+            failed: nemesis.failed(),
             planted_bug: options.planted_bug.clone(),
         }
     }
@@ -103,6 +108,22 @@ impl Report {
     pub fn is_clean(&self) -> bool {
         self.findings.violations.is_empty()
     }
+
+    /// Why the run shows less than it is there for: nothing was asked of the system, or it was not broken as it should be.
+    #[must_use]
+    pub fn shortcomings(&self) -> Vec<String> {
+        let mut shortcomings = vec![];
+        if self.acknowledged() == 0 {
+            shortcomings.push("no command was acknowledged".to_owned());
+        }
+        let never = self.failed.iter().filter(|(fault, failures)| {
+            failures.times >= TRIES_OF_A_FAULT && !self.faults.contains_key(fault)
+        });
+        shortcomings.extend(never.map(|(fault, failures)| {
+            format!("{} was tried {} times and never came about", fault.name(), failures.times)
+        }));
+        shortcomings
+    }
 }
 
 impl fmt::Display for Report {
@@ -119,7 +140,10 @@ impl fmt::Display for Report {
             writeln!(f, "  {:<36} {count:>5}", fault.name())?;
         }
         for (fault, why) in &self.skipped {
-            writeln!(f, "  {}: at least once not: {why}", fault.name())?;
+            writeln!(f, "  {}: not possible here: {why}", fault.name())?;
+        }
+        for (fault, Failures { times, last }) in &self.failed {
+            writeln!(f, "  {}: {times} times not, at last: {last}", fault.name())?;
         }
         for (role, times) in &self.ended_by_themselves {
             writeln!(f, "  {role} ended by itself {times} times and was started again")?;
@@ -134,6 +158,9 @@ impl fmt::Display for Report {
         }
         for violation in &self.findings.violations {
             writeln!(f, "VIOLATION of {}: {}", violation.invariant, violation.detail)?;
+        }
+        for shortcoming in self.shortcomings() {
+            writeln!(f, "SHOWS LESS THAN IT SHOULD: {shortcoming}")?;
         }
         if let Some(kept) = &self.kept {
             writeln!(f, "data, logs and journal are in {}", kept.display())?;

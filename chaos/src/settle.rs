@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use crate::{
     cluster::Cluster,
     journal::StreamKey,
-    projections::{PROJECTIONS, applied},
+    projections::{FOLLOWED_BY_PROCESSES, PROJECTIONS, applied},
     records,
 };
 
@@ -120,7 +120,7 @@ async fn of_groups(brokers: String) -> Result<Lags> {
                 records::lag(&brokers, &group, types)?,
             ));
         }
-        let lag = records::lag(&brokers, "boxoffice-processes", &["event", "booking"])?;
+        let lag = records::lag(&brokers, "boxoffice-processes", &FOLLOWED_BY_PROCESSES)?;
         lags.push(("records that processes has not read".to_owned(), lag));
         anyhow::Ok(lags)
     });

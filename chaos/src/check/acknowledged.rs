@@ -1,5 +1,7 @@
 //! I1: what was acknowledged is in the events and in the event log, in every stream of it.
 
+use std::collections::{HashMap, HashSet};
+
 use uuid::Uuid;
 
 use crate::{
@@ -19,6 +21,7 @@ pub(super) fn check(journal: &Entries, evidence: &Evidence, findings: &mut Findi
             format!("{} was answered with {} at {}, but {what}", order.name(), success.status, attempt.ended)
         }));
     }
+    missing.extend(others_events(journal, evidence));
     findings.compared("acknowledged commands, each stream that they wrote", compared);
     for planted in journal.planted.iter().filter(|planted| planted.acknowledged) {
         if evidence.end(&planted.stream) < planted.events {
@@ -30,7 +33,34 @@ pub(super) fn check(journal: &Entries, evidence: &Evidence, findings: &mut Findi
     findings.violations("I1", not_logged(evidence));
 }
 
+/// The events that an answer names are of its command, if that has led to any: no other took their places. A payment may be
+/// decided by whoever goes on with it.
+fn others_events(journal: &Entries, evidence: &Evidence) -> Vec<String> {
+    let mut effects: HashMap<usize, HashSet<&(StreamKey, i64)>> = HashMap::new();
+    for attempt in &journal.attempts {
+        let of_attempt = evidence.by_correlation.get(&attempt.correlation).into_iter().flatten();
+        effects.entry(attempt.command).or_default().extend(of_attempt);
+    }
+    let mut wrong = vec![];
+    for attempt in &journal.attempts {
+        let Some(success) = attempt.outcome.success() else { continue };
+        let effects = &effects[&attempt.command];
+        let order = &journal.commands[attempt.command].order;
+        if effects.is_empty() || matches!(order, Order::Pay { .. }) {
+            continue;
+        }
+        for event in success.written.iter().filter(|event| !effects.contains(event)) {
+            let name = order.name();
+            wrong.push(format!("{name} was answered with {event:?}, which is no event of it"));
+        }
+    }
+    wrong
+}
+
 fn missing_of(order: &Order, success: &Success, evidence: &Evidence) -> Option<String> {
+    if success.written.is_empty() && order.writes() {
+        return Some("it does not say what was written".to_owned());
+    }
     for (stream, sequence) in &success.written {
         if evidence.end(stream) < *sequence {
             let (kind, id) = stream;
@@ -40,11 +70,7 @@ fn missing_of(order: &Order, success: &Success, evidence: &Evidence) -> Option<S
             ));
         }
     }
-    let made = match (order, success.id) {
-        (Order::CreateEvent, Some(id)) => Some(("event".to_owned(), id.to_string())),
-        (Order::Book(_), Some(id)) => Some(("booking".to_owned(), id.to_string())),
-        _ => None,
-    };
+    let made = order.makes().zip(success.id).map(|(kind, id)| (kind.to_owned(), id.to_string()));
     let absent = made.into_iter().chain(order.subject()).find(|stream| evidence.end(stream) == 0);
     if let Some((kind, id)) = absent {
         return Some(format!("there is no {kind} {id}"));

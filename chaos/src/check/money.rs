@@ -1,6 +1,6 @@
 //! I8: money and tickets agree, by the streams of bookings and by what the test gateway remembers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -25,6 +25,8 @@ struct Books {
     is_confirmed: bool,
     /// Whether something is to be decided or to be given back.
     is_open: bool,
+    /// Whether that is up to nobody but the product.
+    is_due: bool,
     payments: Vec<Uuid>,
     captures: u32,
     kept: i64,
@@ -35,13 +37,29 @@ pub(super) async fn check(write: &PgPool, evidence: &Evidence, findings: &mut Fi
     let (mut wrong, mut settled) = (vec![], 0);
     for (booking, facts) in &evidence.bookings {
         let books = Books::of(facts);
+        if books.is_due && !evidence.payments_due.contains(booking) {
+            wrong.push(format!(
+                "booking {booking}: money is to be taken or given back, and nobody has noted it"
+            ));
+        }
         settled += u64::from(!books.payments.is_empty() && !books.is_open);
         wrong.extend(books.disagreement(&gateway).map(|what| format!("booking {booking}: {what}")));
     }
+    wrong.extend(nobodys(&gateway, evidence));
     wrong.sort();
     findings.compared("bookings whose money is settled, with what the gateway has of them", settled);
     findings.violations("I8", wrong);
     Ok(())
+}
+
+/// Money at the gateway that no event names.
+fn nobodys(gateway: &HashMap<Uuid, AtGateway>, evidence: &Evidence) -> Vec<String> {
+    let named: HashSet<Uuid> =
+        evidence.bookings.values().flat_map(|facts| Books::of(facts).payments).collect();
+    let nobodys = gateway
+        .iter()
+        .filter(|(id, payment)| !named.contains(*id) && (payment.is_set_aside || payment.kept != 0));
+    nobodys.map(|(id, payment)| format!("payment {id} is of no booking, and there is {payment:?}")).collect()
 }
 
 impl Books {
@@ -61,10 +79,10 @@ impl Books {
     }
 
     fn note(&mut self, name: &str, payment: Uuid, amount: i64) {
-        self.is_open = matches!(
-            name,
-            "PaymentStarted" | "PaymentActionRequired" | "RefundRequested" | "RefundFailed" | "RefundResumed"
-        );
+        self.is_due =
+            matches!(name, "PaymentStarted" | "PaymentActionRequired" | "RefundRequested" | "RefundResumed");
+        // A refund that has failed waits for a person.
+        self.is_open = self.is_due || name == "RefundFailed";
         match name {
             "PaymentStarted" => self.payments.push(payment),
             "PaymentCaptured" => (self.kept, self.captures) = (self.kept + amount, self.captures + 1),

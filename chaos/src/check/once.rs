@@ -26,6 +26,9 @@ pub(super) fn check(journal: &Entries, evidence: &Evidence, findings: &mut Findi
             wrong.extend(other_answers(&command.order, attempts));
         }
     }
+    for (command, attempts) in &attempts {
+        wrong.extend(made_twice(&journal.commands[*command].order, attempts, evidence));
+    }
     wrong.sort();
     findings.compared("commands that were sent more than once", retried);
     findings.violations("I2", wrong);
@@ -46,6 +49,15 @@ fn twice(order: &Order, attempts: &[&Attempt], evidence: &Evidence) -> Option<St
             effects.collect::<Vec<_>>()
         )
     })
+}
+
+/// One command makes one event, or one booking, however often it was sent.
+fn made_twice(order: &Order, attempts: &[&Attempt], evidence: &Evidence) -> Option<String> {
+    let kind = order.makes()?;
+    let effects = attempts.iter().filter_map(|attempt| evidence.by_correlation.get(&attempt.correlation));
+    let begun = effects.flatten().filter(|((of, _), sequence)| of == kind && *sequence == 1);
+    let begun: Vec<&str> = begun.map(|((_, id), _)| id.as_str()).collect();
+    (begun.len() > 1).then(|| format!("{} made {} {kind}s: {begun:?}", order.name(), begun.len()))
 }
 
 fn other_answers(order: &Order, attempts: &[&Attempt]) -> Option<String> {

@@ -11,10 +11,16 @@ use crate::{
     check::{Findings, ShowState},
     evidence::Evidence,
     facts::{BookingFact, UserFact},
-    projections::PROJECTIONS,
+    journal::StreamKey,
+    projections::{FOLLOWED_BY_PROCESSES, PROJECTIONS},
 };
 
-pub(super) async fn check(read: &PgPool, evidence: &Evidence, findings: &mut Findings) -> Result<()> {
+pub(super) async fn check(
+    read: &PgPool,
+    write: &PgPool,
+    evidence: &Evidence,
+    findings: &mut Findings,
+) -> Result<()> {
     let bookings = same("bookings", expected_bookings(evidence), bookings(read).await?, findings);
     findings.violations("I5", bookings);
     let (types, holds, seats, statuses) = expected_shows(evidence);
@@ -34,6 +40,9 @@ pub(super) async fn check(read: &PgPool, evidence: &Evidence, findings: &mut Fin
     findings.violations("I5", wrong);
     let wrong = same("parked streams", expected_parked(evidence), parked(read).await?, findings);
     findings.violations("I5", wrong);
+    let (expected, found) = (expected_parked_by_processes(evidence), parked_by_processes(write).await?);
+    let wrong = same("events parked by processes", expected, found, findings);
+    findings.violations("I6", wrong);
     Ok(())
 }
 
@@ -241,10 +250,30 @@ async fn follow_rows(read: &PgPool) -> Result<Rows> {
     Ok(rows.iter().map(|(user, host)| format!("{user} follows {host}")).collect())
 }
 
+fn poisoned(evidence: &Evidence) -> impl Iterator<Item = &StreamKey> {
+    evidence.poisoned.iter().filter(|stream| evidence.end(stream) > 0)
+}
+
+/// Process managers park it event by event.
+fn expected_parked_by_processes(evidence: &Evidence) -> Rows {
+    let followed = poisoned(evidence).filter(|(kind, _)| FOLLOWED_BY_PROCESSES.contains(&kind.as_str()));
+    let events =
+        followed.flat_map(|stream| evidence.streams[stream].iter().map(move |event| (stream, event)));
+    events.map(|((kind, id), event)| format!("{kind}:{id} {}", event.sequence)).collect()
+}
+
+async fn parked_by_processes(write: &PgPool) -> Result<Rows> {
+    let rows: Vec<(String, String, i64)> =
+        sqlx::query_as("select aggregate_type, aggregate_id, sequence from process_parked")
+            .fetch_all(write)
+            .await?;
+    Ok(rows.iter().map(|(kind, id, sequence)| format!("{kind}:{id} {sequence}")).collect())
+}
+
 /// Poison is parked by every projection that follows it, from its first event on; nothing else is.
 fn expected_parked(evidence: &Evidence) -> Rows {
     let mut parked = Rows::new();
-    for stream in evidence.poisoned.iter().filter(|stream| evidence.end(stream) > 0) {
+    for stream in poisoned(evidence) {
         for (projection, _) in PROJECTIONS.iter().filter(|(_, types)| types.contains(&stream.0.as_str())) {
             parked.insert(format!("{projection} {}:{} {} events", stream.0, stream.1, evidence.end(stream)));
         }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{Done, Nemesis};
 use crate::dice::Dice;
@@ -28,9 +28,13 @@ impl Nemesis {
         ];
         self.cluster.respawn(role, &mut running, &environment);
         tokio::time::sleep(dice.millis(6_000..=10_000)).await;
+        let ended = running.process.exit_status();
         running.process.kill_hard();
         self.cluster.respawn(role, &mut running, &[]);
-        Ok(Done::Yes)
+        match ended {
+            None => Ok(Done::Yes),
+            Some(status) => bail!("a {} with the wrong clock ended by itself: {status}", role.kind),
+        }
     }
 }
 

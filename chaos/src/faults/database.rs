@@ -1,6 +1,6 @@
 //! Transactions that others have to live with, ended backends, and events that nobody understands.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -18,6 +18,9 @@ impl Nemesis {
         )
         .fetch_all(&self.cluster.write)
         .await?;
+        if backends.is_empty() {
+            bail!("the product has no backends");
+        }
         dice.shuffle(&mut backends);
         backends.truncate(backends.len().div_ceil(2));
         sqlx::query("select pg_terminate_backend(pid) from unnest($1::int[]) as pid")

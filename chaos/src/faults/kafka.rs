@@ -43,10 +43,6 @@ impl Nemesis {
     }
 
     pub(super) async fn kafka_loses_records(&self, dice: &mut Dice) -> Result<Done> {
-        let help = self.cluster.command("relay reconcile --help").output()?;
-        if !help.status.success() {
-            return Ok(Done::Skipped("there is no `boxoffice relay reconcile`".to_owned()));
-        }
         let mut kafka = self.cluster.kafka.lock().await;
         // Nobody sends anything from here until it is lost, so that it is known what was.
         let mut relays = vec![];
@@ -76,13 +72,13 @@ impl Nemesis {
     async fn reconcile(&self) -> Result<Done> {
         let mut last = String::new();
         for _ in 0..RECONCILE_TRIES {
-            let mut command = self.cluster.command("relay reconcile");
-            let Output { status, stdout, stderr } =
-                tokio::task::spawn_blocking(move || command.output()).await??;
-            if status.success() {
-                return Ok(Done::Yes);
-            }
-            last = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+            last = match self.cluster.output("relay reconcile").await {
+                Ok(done) if done.status.success() => return Ok(Done::Yes),
+                Ok(Output { stdout, stderr, .. }) => {
+                    format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr))
+                }
+                Err(error) => format!("{error:#}"),
+            };
             tokio::time::sleep(RECONCILE_PAUSE).await;
         }
         let finding =

@@ -60,3 +60,31 @@ fn a_page_of_the_gateway_is_read() {
     let name = format!("pi_test_{}", PAYMENT.simple());
     assert_eq!(read(&name, page).unwrap(), (PAYMENT, AtGateway { kept: 2_000, is_set_aside: false }));
 }
+
+#[test]
+fn what_is_to_be_done_about_money_must_be_noted() {
+    for (name, is_due) in [
+        ("PaymentStarted", true),
+        ("PaymentActionRequired", true),
+        ("RefundRequested", true),
+        ("RefundResumed", true),
+        ("RefundFailed", false),
+        ("RefundMade", false),
+        ("PaymentCaptured", false),
+    ] {
+        assert_eq!(Books::of(&[money(name)]).is_due, is_due, "{name}");
+    }
+    let authorised = [money("PaymentStarted"), BookingFact::Authorised { show: SHOW }];
+    assert!(Books::of(&authorised).is_due);
+}
+
+#[test]
+fn money_that_no_event_names_is_noticed() {
+    let gateway = |kept, is_set_aside| HashMap::from([(PAYMENT, AtGateway { kept, is_set_aside })]);
+    let mut evidence = Evidence::default();
+    assert_eq!(nobodys(&gateway(0, false), &evidence).len(), 0);
+    assert_eq!(nobodys(&gateway(0, true), &evidence).len(), 1);
+    assert_eq!(nobodys(&gateway(2_500, false), &evidence).len(), 1);
+    evidence.bookings.insert(Uuid::from_u128(1), paid());
+    assert_eq!(nobodys(&gateway(2_500, false), &evidence).len(), 0);
+}
