@@ -1,7 +1,9 @@
 //! `boxoffice relay reconcile`: makes Kafka carry everything that the event log has.
 
 use anyhow::Context;
-use feed::reconcile::{ReconcileProgress, Reconciled, reconcile as reconcile_topics};
+use feed::reconcile::{
+    GroupBeyondTheEnd, ReconcileProgress, Reconciled, SetBack, reconcile as reconcile_topics,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use platform::{Config, postgres::Statements};
 
@@ -17,7 +19,10 @@ pub(crate) async fn reconcile(config: &Config, dry_run: bool) -> anyhow::Result<
     let shown = bar.clone();
     let found = reconcile_topics(&store, brokers, dry_run, move |progress| show(&shown, progress)).await?;
     bar.finish_and_clear();
-    let Reconciled { compared, missing, published } = found;
+    let Reconciled { groups, compared, missing, published } = found;
+    for group in &groups {
+        println!("{}", in_words(group));
+    }
     println!("{compared} events of the log were looked for in Kafka; {missing} were missing.");
     if dry_run {
         println!("Nothing was published (--dry-run).");
@@ -25,6 +30,18 @@ pub(crate) async fn reconcile(config: &Config, dry_run: bool) -> anyhow::Result<
         println!("{published} were published: everything from the first missing one on.");
     }
     databases.stop().await
+}
+
+fn in_words(group: &GroupBeyondTheEnd) -> String {
+    let GroupBeyondTheEnd { name, partitions, done } = group;
+    let done = match done {
+        SetBack::No => "it is to be set back",
+        SetBack::Yes => "it was set back to their beginning",
+        SetBack::HasMembers => {
+            "it has members, which begin anew by themselves if they run; if not, stop them and reconcile again"
+        }
+    };
+    format!("{name} had read what {partitions} partitions have lost: {done}.")
 }
 
 /// On the standard error; nothing where that is no terminal.

@@ -16,7 +16,8 @@ use tokio::time::timeout;
 /// How long a server may take to answer a short question, or to begin or roll back a transaction: longer than a lock is waited
 /// for. One that is cut off, or lost its power, never answers, and nothing else would tell.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
-/// How long a batch may take: longer than any of its statements may.
+/// How long a batch may take: longer than any statement of a running follower may. A rebuild's statements have no limit of
+/// their own, and this is theirs.
 const BATCH_DEADLINE: Duration = Duration::from_secs(600);
 
 /// A connection outside of any pool.

@@ -4,8 +4,10 @@
 //! relay's. From the first position that is missing on, everything is published again, in order, whether or not it is
 //! there, and so is what the relay publishes meanwhile. It has to be so much: a group that had read the lost records
 //! will skip as many of those that took their places. After this the end of each partition is beyond everything that
-//! any group has read, and what it skips stands there once more, unless what was lost had been there twice: then the group is
-//! to be set back. Whoever reads it twice knows it by its sequence.
+//! any group has read, and what it skips stands there once more, unless what was lost had been there twice: then the group
+//! stands beyond the end now, and is set back first (`groups`). Whoever reads it twice knows it by its sequence.
+
+mod groups;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,10 +18,11 @@ use rdkafka::{
     error::KafkaError,
 };
 
+pub use self::groups::{GroupBeyondTheEnd, SetBack};
 use crate::{
     PublishError, cloud_event,
     publisher::Publisher,
-    topics::{STREAM_TYPES, topic_of},
+    topics::{STREAM_TYPES, create_topics, topic_of},
 };
 
 /// Most events that are read from the event log at once.
@@ -28,8 +31,10 @@ const READ_BATCH: i64 = 2_000;
 const BROKER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What was found, and what was done about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reconciled {
+    /// Consumer groups that had read what Kafka has no more.
+    pub groups: Vec<GroupBeyondTheEnd>,
     /// So many events of the log were looked for.
     pub compared: i64,
     /// So many were not in Kafka.
@@ -85,10 +90,17 @@ pub async fn reconcile(
     progress: impl Fn(ReconcileProgress) + Clone + Send + 'static,
 ) -> Result<Reconciled, ReconcileError> {
     let mark = store.published_position().await?;
+    if !only_look {
+        // Whatever the relay, or this, sent to one that is gone would make it, with the brokers' settings.
+        create_topics(brokers).await?;
+    }
     let (asked, shown) = (brokers.to_owned(), progress.clone());
-    let reading = tokio::task::spawn_blocking(move || Present::read(&asked, mark, &shown));
-    let present = reading.await.expect("reading topics does not panic")?;
-    let mut reconciled = Reconciled { compared: mark, missing: present.missing(), published: 0 };
+    let reading = tokio::task::spawn_blocking(move || {
+        let groups = groups::set_back(&asked, only_look)?;
+        Ok::<_, ReconcileError>((groups, Present::read(&asked, mark, &shown)?))
+    });
+    let (groups, present) = reading.await.expect("reading topics does not panic")?;
+    let mut reconciled = Reconciled { groups, compared: mark, missing: present.missing(), published: 0 };
     if let Some(first) = present.first_missing()
         && !only_look
     {

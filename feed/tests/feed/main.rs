@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic, in its helpers too")]
 
 mod durability;
+mod groups;
 mod rebalances;
 mod relay;
 mod shared_log;

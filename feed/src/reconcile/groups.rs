@@ -1,0 +1,118 @@
+//! Consumer groups that stand beyond the end of a partition, because it has lost what they had read.
+//!
+//! As long as a partition is shorter than that, a member that asks for more is told so, and begins at the beginning. Once
+//! it has grown past the group's place, whoever comes back there passes over what stands before it and knows nothing of it.
+//! So the group is set back while that still shows.
+
+use std::collections::HashMap;
+
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer},
+    error::KafkaError,
+};
+
+use super::BROKER_TIMEOUT;
+use crate::topics::{STREAM_TYPES, topic_of};
+
+/// The groups of Boxoffice are called so, each with the consumer's name behind it.
+const PREFIX: &str = "boxoffice-";
+
+/// A group that has read what is not there any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupBeyondTheEnd {
+    /// Its name.
+    pub name: String,
+    /// In so many partitions.
+    pub partitions: usize,
+    /// What was done about it.
+    pub done: SetBack,
+}
+
+/// What was done about a group that stands beyond the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetBack {
+    /// Nothing, for it was only to be looked at.
+    No,
+    /// It begins at the beginning of these partitions, and passes over what it has dealt with.
+    Yes,
+    /// It could not be set back, because it has members; those that run see by themselves that something is lost.
+    HasMembers,
+}
+
+/// The ends of a partition: the first offset, and the one after the last.
+type Watermarks = HashMap<(&'static str, i32), (i64, i64)>;
+
+/// Sets such groups back, unless it is only to look. Blocks.
+pub(super) fn set_back(brokers: &str, only_look: bool) -> Result<Vec<GroupBeyondTheEnd>, KafkaError> {
+    let consumer = consumer(brokers, &format!("{PREFIX}reconcile"))?;
+    let watermarks = watermarks(&consumer)?;
+    let groups = consumer.fetch_group_list(None, BROKER_TIMEOUT)?;
+    let mut names: Vec<&str> = groups.groups().iter().map(|group| group.name()).collect();
+    names.sort_unstable();
+    let mut found = vec![];
+    for name in names.into_iter().filter(|name| name.starts_with(PREFIX)) {
+        found.extend(set_back_one(brokers, name, &watermarks, only_look)?);
+    }
+    Ok(found)
+}
+
+fn set_back_one(
+    brokers: &str,
+    name: &str,
+    watermarks: &Watermarks,
+    only_look: bool,
+) -> Result<Option<GroupBeyondTheEnd>, KafkaError> {
+    let consumer = consumer(brokers, name)?;
+    let mut all = TopicPartitionList::new();
+    for (topic, partition) in watermarks.keys() {
+        all.add_partition(topic, *partition);
+    }
+    let committed = consumer.committed_offsets(all, BROKER_TIMEOUT)?;
+    let mut back = TopicPartitionList::new();
+    for ((topic, partition), (low, high)) in watermarks {
+        let at = committed.find_partition(topic, *partition).map(|element| element.offset());
+        if let Some(Offset::Offset(at)) = at
+            && at > *high
+        {
+            back.add_partition_offset(topic, *partition, Offset::Offset(*low))?;
+        }
+    }
+    if back.count() == 0 {
+        return Ok(None);
+    }
+    let done = if only_look {
+        SetBack::No
+    } else {
+        // Kafka takes it from somebody who is no member only where there are none.
+        match consumer.commit(&back, CommitMode::Sync) {
+            Ok(()) => SetBack::Yes,
+            Err(error) => {
+                tracing::warn!(%error, group = name, "a group that stands beyond the end cannot be set back");
+                SetBack::HasMembers
+            }
+        }
+    };
+    Ok(Some(GroupBeyondTheEnd { name: name.to_owned(), partitions: back.count(), done }))
+}
+
+fn watermarks(consumer: &BaseConsumer) -> Result<Watermarks, KafkaError> {
+    let mut all = HashMap::new();
+    for topic in STREAM_TYPES.into_iter().filter_map(topic_of) {
+        let metadata = consumer.fetch_metadata(Some(topic), BROKER_TIMEOUT)?;
+        for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+            let ends = consumer.fetch_watermarks(topic, partition.id(), BROKER_TIMEOUT)?;
+            all.insert((topic, partition.id()), ends);
+        }
+    }
+    Ok(all)
+}
+
+/// It joins nothing and reads nothing.
+fn consumer(brokers: &str, group: &str) -> Result<BaseConsumer, KafkaError> {
+    ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .create()
+}

@@ -1,0 +1,70 @@
+//! Consumer groups that had read what Kafka has lost.
+
+use std::time::Duration;
+
+use feed::reconcile::{GroupBeyondTheEnd, ReconcileError, Reconciled, SetBack, reconcile};
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer},
+};
+use testkit::eventually;
+
+use crate::{DEADLINE, Feed};
+
+const BEYOND: &str = "boxoffice-beyond";
+const BEFORE: &str = "boxoffice-before";
+const MEMBER: &str = "boxoffice-member";
+
+/// A place in the first partition of shows.
+fn place(offset: i64) -> TopicPartitionList {
+    let mut place = TopicPartitionList::new();
+    place.add_partition_offset("boxoffice.event.v1", 0, Offset::Offset(offset)).unwrap();
+    place
+}
+
+impl Feed {
+    fn consumer(&self, group: &str) -> BaseConsumer {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.kafka.brokers()).set("group.id", group);
+        config.set("enable.auto.commit", "false").create().unwrap()
+    }
+
+    fn committed(&self, group: &str) -> Offset {
+        let committed = self.consumer(group).committed_offsets(place(0), DEADLINE).unwrap();
+        committed.elements()[0].offset()
+    }
+
+    async fn reconcile(&self, only_look: bool) -> Result<Reconciled, ReconcileError> {
+        reconcile(&self.store, self.kafka.brokers(), only_look, |_| {}).await
+    }
+}
+
+fn beyond(name: &str, done: SetBack) -> GroupBeyondTheEnd {
+    GroupBeyondTheEnd { name: name.to_owned(), partitions: 1, done }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_stands_beyond_the_end_is_set_back_if_it_has_no_members() {
+    let feed = Feed::start().await;
+    for (group, offset) in [(BEYOND, 7), (BEFORE, 0), ("others", 7)] {
+        feed.consumer(group).commit(&place(offset), CommitMode::Sync).unwrap();
+    }
+    assert_eq!(feed.reconcile(true).await.unwrap().groups, [beyond(BEYOND, SetBack::No)]);
+    assert_eq!(feed.committed(BEYOND), Offset::Offset(7), "it was only looked at");
+    assert_eq!(feed.reconcile(false).await.unwrap().groups, [beyond(BEYOND, SetBack::Yes)]);
+    assert_eq!(feed.committed(BEYOND), Offset::Offset(0));
+    assert_eq!(feed.reconcile(false).await.unwrap().groups, []);
+    assert_eq!((feed.committed(BEFORE), feed.committed("others")), (Offset::Offset(0), Offset::Offset(7)));
+
+    feed.consumer(MEMBER).commit(&place(7), CommitMode::Sync).unwrap();
+    // It has partitions of another topic, so it asks for none of these records.
+    let member = feed.consumer(MEMBER);
+    member.subscribe(&["boxoffice.user.v1"]).unwrap();
+    eventually("it has joined its group", DEADLINE, || async {
+        let _ = member.poll(Duration::from_millis(200));
+        (member.assignment().unwrap().count() > 0).then_some(())
+    })
+    .await;
+    assert_eq!(feed.reconcile(false).await.unwrap().groups, [beyond(MEMBER, SetBack::HasMembers)]);
+    assert_eq!(feed.committed(MEMBER), Offset::Offset(7));
+}
