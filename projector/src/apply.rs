@@ -294,8 +294,8 @@ async fn park_in_tx(
     .bind(event.sequence)
     .bind(global_position)
     .bind(reason)
-    .execute(tx)
+    .execute(&mut *tx)
     .await
     .map_err(ProjectError::Read)?;
-    Ok(())
+    projection.forget_parked_in_tx(tx, event).await.map_err(ProjectError::Read)
 }

@@ -34,6 +34,19 @@ pub trait Projection: Send + Sync {
     /// # Errors
     /// An event cannot be understood, or the database failed.
     async fn apply_in_tx(&self, tx: &mut PgConnection, events: &[StoredEvent]) -> Result<(), ApplyError>;
+
+    /// Takes out of the rows what must not wait until somebody has looked at what is parked: this event is, of a stream
+    /// whose earlier ones may be, too. It is applied later all the same.
+    ///
+    /// # Errors
+    /// The database failed.
+    async fn forget_parked_in_tx(
+        &self,
+        _tx: &mut PgConnection,
+        _event: &StoredEvent,
+    ) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
 }
 
 /// Why an event was not applied.

@@ -23,13 +23,13 @@ mod tables;
 use std::time::Duration;
 
 use event_store::EventStore;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::person::forget_users_in_tx;
 use self::{
     load::{Load, Reached},
-    tables::{Found, Tables},
+    tables::{Found, Made, Tables},
 };
 use crate::{ProjectError, Projection, parked, worker::checkpoint};
 
@@ -37,6 +37,8 @@ use crate::{ProjectError, Projection, parked, worker::checkpoint};
 const UNDER_WAY_DEADLINE: Duration = Duration::from_secs(5);
 /// How often to look whether it has.
 const UNDER_WAY_POLL: Duration = Duration::from_millis(100);
+/// How often a rebuild looks whether it is still alone.
+const LOCK_POLL: Duration = Duration::from_secs(1);
 /// How long the switch waits between two tries, so that readers and the live projector get their turn.
 const SWITCH_PAUSE: Duration = Duration::from_millis(200);
 
@@ -105,6 +107,12 @@ pub enum RebuildError {
     /// Another rebuild of the same read model is under way.
     #[error("another rebuild of it is under way")]
     UnderWay,
+    /// The connection that keeps other rebuilds of it away is lost.
+    #[error("the connection that keeps other rebuilds of it away is lost")]
+    LockLost(#[source] sqlx::Error),
+    /// Another rebuild has begun anew meanwhile.
+    #[error("another rebuild of it has begun anew meanwhile")]
+    Replaced,
     /// Events could not be read or applied.
     #[error("the rebuild cannot go on")]
     Project(#[from] ProjectError),
@@ -126,6 +134,20 @@ impl Rebuild<'_> {
     ) -> Result<Outcome, RebuildError> {
         let mut lock = self.live.begin().await?;
         self.be_alone_in_tx(&mut lock).await?;
+        let outcome = tokio::select! {
+            outcome = self.run_alone(from_start, &mut tell) => outcome?,
+            lost = until_lost(&mut lock) => return Err(RebuildError::LockLost(lost)),
+        };
+        // Nothing is an error after a switch. The lock ends with its connection at the latest.
+        let _ = lock.rollback().await;
+        Ok(outcome)
+    }
+
+    async fn run_alone(
+        &self,
+        from_start: bool,
+        tell: &mut (impl FnMut(Step) + Send),
+    ) -> Result<Outcome, RebuildError> {
         checkpoint(&mut *self.live.acquire().await?, self.projection).await?;
         // What a comparison that was killed has left.
         Tables::of_comparison(self.projection).drop_in_tx(&mut *self.live.acquire().await?).await?;
@@ -133,6 +155,7 @@ impl Rebuild<'_> {
         let beside = tables.pool(self.live);
         let begun = self.begin(&tables, &beside, from_start).await?;
         tell(begun);
+        let made = tables.made(self.live).await?;
 
         let mut load = Load::new(self.projection, self.store.clone(), &beside, Some(self.stop)).await?;
         if let Reached::Paused(progress) = load.catch_up(&mut |at| tell(Step::Applied(at))).await? {
@@ -144,19 +167,18 @@ impl Rebuild<'_> {
             if let Reached::Paused(progress) = load.catch_up(&mut |at| tell(Step::Applied(at))).await? {
                 return Ok(Outcome::Paused(progress));
             }
-            if let Some(parked_streams) = self.try_to_switch(&tables, &mut load).await? {
+            if let Some(parked_streams) = self.try_to_switch(&tables, made, &mut load).await? {
                 break parked_streams;
             }
             tell(Step::SwitchDelayed);
             tokio::time::sleep(SWITCH_PAUSE).await;
         };
-        // From here on nothing is an error: the new tables are the live ones. The lock ends with its connection at the latest.
-        let _ = lock.commit().await;
         Ok(Outcome::Switched { position: load.position(), parked_streams })
     }
 
     /// Held until the transaction ends: a second rebuild would take the new tables of the first away.
     async fn be_alone_in_tx(&self, tx: &mut PgConnection) -> Result<(), RebuildError> {
+        sqlx::query("set local idle_in_transaction_session_timeout = 0").execute(&mut *tx).await?;
         let deadline = tokio::time::Instant::now() + UNDER_WAY_DEADLINE;
         loop {
             let is_alone: bool =
@@ -191,7 +213,12 @@ impl Rebuild<'_> {
 
     /// How many streams are parked in what is live now; nothing where somebody did not let go of the tables, or more came than
     /// could be applied meanwhile.
-    async fn try_to_switch(&self, tables: &Tables, load: &mut Load<'_>) -> Result<Option<i64>, RebuildError> {
+    async fn try_to_switch(
+        &self,
+        tables: &Tables,
+        made: Made,
+        load: &mut Load<'_>,
+    ) -> Result<Option<i64>, RebuildError> {
         let mut tx = self.live.begin().await?;
         hold_up_in_tx(&mut tx, self.projection).await?;
         // The server may have crashed since the last batch; if it does from now on, this transaction fails.
@@ -202,6 +229,9 @@ impl Rebuild<'_> {
         {
             tx.rollback().await?;
             return Ok(None);
+        }
+        if tables.made(&mut *tx).await? != made {
+            return Err(RebuildError::Replaced);
         }
         if !tables.have_the_columns_of_the_live_ones_in_tx(&mut tx).await? {
             return Err(RebuildError::LiveChanged);
@@ -214,6 +244,16 @@ impl Rebuild<'_> {
         let parked_streams = parked::list(&mut *tx, Some(self.projection.name()), 1).await?.total;
         tx.commit().await?;
         Ok(Some(parked_streams))
+    }
+}
+
+/// Returns when the connection is lost, and with it what its transaction holds.
+async fn until_lost(connection: &mut PgConnection) -> sqlx::Error {
+    loop {
+        tokio::time::sleep(LOCK_POLL).await;
+        if let Err(lost) = connection.ping().await {
+            return lost;
+        }
     }
 }
 

@@ -15,6 +15,9 @@ use crate::{
     rebuild,
 };
 
+/// The type of the event that erases a person.
+const ERASED: &str = "UserErased";
+
 /// One row a user, one for each host they follow. Name and address are clear here; they go when the user is erased.
 #[derive(Debug, Clone, Copy)]
 pub struct Users;
@@ -49,6 +52,18 @@ impl Projection for Users {
         }
         rows.write_in_tx(tx).await?;
         Ok(())
+    }
+
+    /// Name and address, for one.
+    async fn forget_parked_in_tx(
+        &self,
+        tx: &mut PgConnection,
+        event: &StoredEvent,
+    ) -> Result<(), sqlx::Error> {
+        match event.stream.id.parse() {
+            Ok(erased) if event.event_type == ERASED => erase_in_tx(tx, &BTreeSet::from([erased])).await,
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }
 

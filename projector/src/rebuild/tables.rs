@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
+use sqlx::{PgConnection, PgExecutor, PgPool, postgres::PgPoolOptions};
 
 use crate::{Projection, migrate::READ_SCHEMA};
 
@@ -58,6 +58,10 @@ pub(super) enum Found {
     /// Tables that cannot, and why.
     Foreign(&'static str),
 }
+
+/// Tables that were made at one time: those that are made later under the same names are others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Made(Option<i64>);
 
 /// A key, a check or an index that the live table has and the new one has not.
 pub(super) struct Lacking {
@@ -113,6 +117,15 @@ impl Tables {
             return Ok(Found::Foreign("because the live tables have other columns by now"));
         }
         Ok(Found::Usable)
+    }
+
+    /// Which tables these are, if they are there.
+    pub(super) async fn made(&self, executor: impl PgExecutor<'_>) -> Result<Made, sqlx::Error> {
+        let id = sqlx::query_scalar("select to_regclass($1)::oid::bigint")
+            .bind(format!("{}.{MADE_BY}", self.schema))
+            .fetch_one(executor)
+            .await?;
+        Ok(Made(id))
     }
 
     /// Empty tables, with all but the indexes of readers.

@@ -1,14 +1,17 @@
 //! Parked streams, looked at and tried again.
 
-use domain::ShowId;
-use event_store::StreamId;
+use domain::{
+    Personal, ShowId,
+    user::{Role, UserEvent},
+};
+use event_store::{Metadata, NewEvent, StreamId};
 use projector::{
     Projection,
     parked::{self, ParkedStream},
-    projections::Events,
+    projections::{Events, Users},
 };
 
-use crate::{DEADLINE, Databases, a_show, created, eventually, sold};
+use crate::{DEADLINE, Databases, a_show, a_user, created, eventually, sold};
 
 impl Databases {
     /// From now on the read database takes no row that says that so many tickets or more are sold.
@@ -132,4 +135,36 @@ async fn what_fails_again_stays_parked_from_there_on() {
     let events = parked::events(&databases.read, &databases.store, &parked, 10).await.unwrap();
     let shown: Vec<_> = events.iter().map(|e| (e.logged.event.sequence, e.reason.is_some())).collect();
     assert_eq!(shown, [(5, true), (6, true)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_erased_has_no_name_here_though_their_stream_is_parked() {
+    let databases = Databases::new().await;
+    let refuse = "alter table users add constraint unchanged check (version < 2)";
+    sqlx::raw_sql(refuse).execute(&databases.read).await.unwrap();
+    let (user_id, at) = (a_user(), chrono::Utc::now());
+    let personal = |text| Personal::new(user_id, text);
+    let registered = UserEvent::UserRegistered {
+        user_id,
+        name: personal("Ada"),
+        email: personal("ada@example.org"),
+        role: Role::Attendee,
+        at,
+    };
+    let changed = UserEvent::UserChanged { user_id, name: Some(personal("Ada L.")), email: None, at };
+    let stream = StreamId::new("user", user_id);
+    let new = |event: &UserEvent| vec![NewEvent::from_domain(event, &Metadata::default())];
+    databases.append_to(stream.clone(), 0, new(&registered)).await;
+    let _following = databases.follow(None);
+    databases.until_applied("users", &stream, 1).await;
+    databases.append_to(stream.clone(), 1, new(&changed)).await;
+    let parked = || async { parked::find(&databases.read, &Users, &stream).await.unwrap() };
+    eventually("the change is parked", DEADLINE, parked).await;
+    assert_eq!(databases.rows("users").await.len(), 1);
+
+    let erased = UserEvent::UserErased { user_id, role: Role::Attendee, at };
+    databases.append_to(stream.clone(), 2, new(&erased)).await;
+    eventually("both are parked", DEADLINE, || async { parked().await.filter(|parked| parked.events == 2) })
+        .await;
+    assert_eq!(databases.rows("users").await, Vec::<String>::new());
 }

@@ -8,7 +8,7 @@ use event_store::{Metadata, NewEvent, StreamId};
 use projector::{
     projections::{self, Events, Users},
     rebuild::{
-        Outcome, Progress, Step,
+        Outcome, Progress, RebuildError, Step,
         compare::{Comparison, RowDifference},
     },
 };
@@ -128,6 +128,49 @@ async fn columns_and_indexes_that_the_live_tables_get_meanwhile_are_not_lost() {
     let refused = databases.rebuild(&Events, &stop).run(false, during(column)).await;
     assert!(refused.is_err(), "{refused:?}");
     databases.run("select colour from events").await;
+}
+
+/// Ends the connection that keeps other rebuilds away.
+const END_OF_THE_LOCK: &str = "select pg_terminate_backend(pid) from pg_locks
+    where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_that_is_no_longer_alone_ends() {
+    let databases = Databases::new().await;
+    let mut reader = databases.read.begin().await.unwrap();
+    sqlx::query("select from events").execute(&mut *reader).await.unwrap();
+    let stop = CancellationToken::new();
+    let when_it_waits_for_the_reader = |step| {
+        if step == Step::SwitchDelayed {
+            block_in_place(|| Handle::current().block_on(databases.run(END_OF_THE_LOCK)));
+        }
+    };
+    let ended = databases.rebuild(&Events, &stop).run(false, when_it_waits_for_the_reader).await;
+    assert!(matches!(ended, Err(RebuildError::LockLost(_))), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_does_not_switch_in_the_tables_of_another_that_began_anew() {
+    let (databases, show) = (Databases::new().await, a_show());
+    databases.append(show, 0, &[created(show), sold(show)]).await;
+    let following = databases.follow(None);
+    databases.until_sold(show, 1).await;
+    drop(following);
+    let rows = databases.rows("event_ticket_types").await;
+    let (stop, mut others) = (CancellationToken::new(), None);
+    let another_begins = |step| {
+        if step == Step::Indexing {
+            let begins = async {
+                databases.run(END_OF_THE_LOCK).await;
+                databases.first_step("tests", true).await
+            };
+            others = Some(block_in_place(|| Handle::current().block_on(begins)));
+        }
+    };
+    let ended = databases.rebuild(&Events, &stop).run(false, another_begins).await;
+    assert!(matches!(ended, Err(RebuildError::Replaced | RebuildError::LockLost(_))), "{ended:?}");
+    assert!(matches!(others, Some(Step::Begun { instead: Some(_) })), "{others:?}");
+    assert_eq!(databases.rows("event_ticket_types").await, rows);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
