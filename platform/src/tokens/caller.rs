@@ -2,9 +2,12 @@
 //!
 //! Must not decide what a role may do.
 
+use std::time::Duration;
+
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{AccessClaims, TokenChecker};
@@ -21,6 +24,17 @@ pub struct Caller {
     pub role: String,
     /// The session that the token belongs to.
     pub session: Uuid,
+    /// When the token expires, in seconds since 1970: what goes on for long ends then.
+    pub expires: i64,
+}
+
+impl Caller {
+    /// How long the token is good from a moment on.
+    #[must_use]
+    pub fn good_for(&self, now: DateTime<Utc>) -> Duration {
+        let until = DateTime::from_timestamp(self.expires, 0).unwrap_or(now);
+        (until - now).to_std().unwrap_or_default()
+    }
 }
 
 /// The caller where a token is not needed: no `Authorization` header is `None`, a bad one is still 401.
@@ -28,7 +42,7 @@ pub type MaybeCaller = Option<Caller>;
 
 impl From<AccessClaims> for Caller {
     fn from(claims: AccessClaims) -> Self {
-        Self { id: claims.sub, role: claims.role, session: claims.sid }
+        Self { id: claims.sub, role: claims.role, session: claims.sid, expires: claims.exp }
     }
 }
 

@@ -7,7 +7,9 @@ use axum::{
     http::{HeaderMap, HeaderName, header},
     response::{IntoResponse, Response},
 };
-use futures::{Stream, StreamExt};
+use chrono::Utc;
+use futures::{Stream, StreamExt, future};
+use platform::tokens::Caller;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells nginx and others like it to pass the stream on at once.
@@ -19,9 +21,19 @@ pub(super) const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
 /// How long a client should wait before it connects again.
 pub(super) const RETRY: &str = "retry: 2000\n\n";
 
-/// The answer that sends these pieces as they come.
-pub(crate) fn answer(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Response {
-    let body = Body::from_stream(pieces.map(Ok::<_, Infallible>));
+/// The answer that sends these pieces as they come. What rests on a token ends with it.
+pub(crate) fn answer(
+    pieces: impl Stream<Item = Bytes> + Send + 'static,
+    caller: Option<&Caller>,
+) -> Response {
+    let good_for = caller.map(|caller| caller.good_for(Utc::now()));
+    let end = async move {
+        match good_for {
+            Some(good_for) => tokio::time::sleep(good_for).await,
+            None => future::pending().await,
+        }
+    };
+    let body = Body::from_stream(pieces.take_until(end).map(Ok::<_, Infallible>));
     ([(header::CONTENT_TYPE, "text/event-stream"), (ACCEL_BUFFERING, "no")], body).into_response()
 }
 

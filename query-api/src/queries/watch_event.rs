@@ -26,6 +26,8 @@ use crate::{
 /// one that comes twice or late does no harm. Every message has an `id`. Who sends the last one back as
 /// `Last-Event-ID` gets `availability` and then what was missed, the lapse of holds included; with an id that is not
 /// known, all seats. Who reads too slowly is told the newest state instead of everything between.
+///
+/// A stream that was opened with an access token ends when that expires: connect again, with `Last-Event-ID`.
 #[utoipa::path(
     get, path = "/api/v1/events/{id}/live", tag = "Events", security((), ("bearer" = [])),
     params(
@@ -49,8 +51,8 @@ pub(crate) async fn watch_event(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     after.included_in(Projection::Events, &api.read).await?;
-    let host = rows::event::host(&api.read, id, caller.map(|caller| caller.id)).await;
+    let host = rows::event::host(&api.read, id, caller.as_ref().map(|caller| caller.id)).await;
     host.map_err(|error| failures::database(&error))?.ok_or_else(Problem::not_found)?;
     let reader = api.live.watch(id, live::last_place(&headers, Position::BEGINNING)).await?;
-    Ok(live::answer(stream::unfold(reader, Reader::next)))
+    Ok(live::answer(stream::unfold(reader, Reader::next), caller.as_ref()))
 }

@@ -22,6 +22,8 @@ use crate::{
 ///
 /// A notification is told once by a stream; one that is read later is not told again. It comes in the order in which it
 /// gets into the inbox, which is not always that of `createdAt`.
+///
+/// The stream ends when the access token expires: connect again with a new one, and with `Last-Event-ID`.
 #[utoipa::path(
     get, path = "/api/v1/notifications/live", tag = "Notifications", security(("bearer" = [])),
     params(
@@ -44,5 +46,5 @@ pub(crate) async fn watch_notifications(
 ) -> Result<Response, Problem> {
     after.included_in(Projection::Notifications, &api.read).await?;
     let reader = api.inboxes.watch(caller.id, live::last_place(&headers, Place::BEGINNING)).await?;
-    Ok(live::answer(stream::unfold(reader, InboxReader::next)))
+    Ok(live::answer(stream::unfold(reader, InboxReader::next), Some(&caller)))
 }

@@ -98,8 +98,13 @@ impl App {
     }
 
     pub(crate) fn person(&self, role: &str) -> Person {
+        self.person_for(role, Duration::minutes(15))
+    }
+
+    /// Somebody whose token is good for so long.
+    pub(crate) fn person_for(&self, role: &str, lifetime: Duration) -> Person {
         let id = Uuid::now_v7();
-        let claims = AccessClaims::new(id, role, Uuid::now_v7(), Utc::now(), Duration::minutes(15));
+        let claims = AccessClaims::new(id, role, Uuid::now_v7(), Utc::now(), lifetime);
         Person { id, token: claims.encode("key", &self.key).unwrap() }
     }
 
