@@ -23,9 +23,10 @@ pub(crate) async fn up(config: Config, with_demo: bool, shutdown: Shutdown) -> a
     if with_demo {
         tokio::spawn(demo::fill(router.clone()));
     }
-    run::serve(server, router, roles, &shutdown).await;
+    let served = run::serve(server, router, roles, &shutdown).await;
     println!("Stopping.");
-    databases.stop().await
+    databases.stop().await?;
+    served
 }
 
 fn print_welcome(config: &Config, databases: &Databases, url: &str) {
