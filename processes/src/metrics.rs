@@ -8,7 +8,7 @@ use std::{error::Error, time::Duration};
 use ::metrics::{Unit, describe_gauge, gauge};
 use tokio::time::sleep;
 
-use crate::Processes;
+use crate::{Processes, parked};
 
 /// How often the database is asked.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
@@ -17,6 +17,7 @@ const STUCK_AFTER_TRIES: i32 = 12;
 
 const OVERDUE: &str = "processes_payments_overdue";
 const STUCK: &str = "processes_payments_stuck";
+const PARKED: &str = "processes_parked_events";
 
 impl Processes {
     /// Measures, for as long as it is asked to.
@@ -31,7 +32,18 @@ impl Processes {
             Unit::Count,
             "Bookings whose money could not be dealt with many times in a row."
         );
+        describe_gauge!(
+            PARKED,
+            Unit::Count,
+            "Events that could not be understood, and wait to be tried again."
+        );
         loop {
+            match parked::count(&self.store).await {
+                Ok(parked) => gauge!(PARKED).set(parked as f64),
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn Error, "parked events cannot be counted");
+                }
+            }
             match self.measure_payments().await {
                 Ok((overdue, stuck)) => {
                     gauge!(OVERDUE).set(overdue as f64);

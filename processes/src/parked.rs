@@ -73,6 +73,33 @@ pub async fn list(
     Ok(ParkedEvents { events: rows.into_iter().map(parked).collect(), total })
 }
 
+/// How many events are parked.
+pub(crate) async fn count(store: &EventStore) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select count(*) from process_parked").fetch_one(store.pool()).await
+}
+
+/// The next streams of which events are parked, by their names.
+///
+/// # Errors
+/// The write database does not answer.
+pub async fn streams_after(
+    store: &EventStore,
+    last: Option<&StreamId>,
+    limit: i64,
+) -> Result<Vec<StreamId>, sqlx::Error> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "select distinct aggregate_type, aggregate_id from process_parked
+         where $1::text is null or (aggregate_type, aggregate_id) > ($1, $2)
+         order by aggregate_type, aggregate_id limit $3",
+    )
+    .bind(last.map(|last| &last.kind))
+    .bind(last.map(|last| &last.id))
+    .bind(limit)
+    .fetch_all(store.pool())
+    .await?;
+    Ok(rows.into_iter().map(|(kind, id)| StreamId { kind, id }).collect())
+}
+
 /// The event itself, personal data sealed; nothing if it is not in the event log.
 ///
 /// # Errors

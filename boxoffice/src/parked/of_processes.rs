@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{MAX_SHOWN, of_event, print_event, print_rest, time};
 use crate::{cli::ProcessesParked, databases::Databases};
 
-/// Most events that are looked at when everything is tried again.
-const MAX_TRIED: i64 = 10_000;
+/// Most streams that are read at once when everything is tried again.
+const MAX_STREAMS: i64 = 500;
 
 pub(crate) async fn run(config: &Config, command: ProcessesParked) -> anyhow::Result<()> {
     let databases = Databases::beside_up(config).await?;
@@ -72,23 +72,34 @@ async fn show(store: &EventStore, stream: &StreamId, json: bool) -> anyhow::Resu
 }
 
 async fn resume(store: &EventStore, stream: Option<StreamId>) -> anyhow::Result<()> {
-    let found = parked::list(store, stream.as_ref(), MAX_TRIED).await?;
-    let mut streams: Vec<StreamId> = found.events.into_iter().map(|event| event.stream).collect();
-    streams.dedup();
-    if streams.is_empty() {
+    let mut streams = match &stream {
+        Some(stream) => vec![stream.clone()],
+        None => parked::streams_after(store, None, MAX_STREAMS).await?,
+    };
+    let (mut tried, mut still_parked) = (0, 0);
+    while let Some(last) = streams.last().cloned() {
+        for one in &streams {
+            let Resumed { noted, parked } = parked::resume(store, one).await?;
+            if noted + parked.len() == 0 {
+                continue;
+            }
+            println!("{one}: {noted} events noted, {} parked still", parked.len());
+            for (sequence, reason) in &parked {
+                println!("    {sequence}: {reason}");
+            }
+            tried += noted + parked.len();
+            still_parked += parked.len();
+        }
+        if stream.is_some() {
+            break;
+        }
+        streams = parked::streams_after(store, Some(&last), MAX_STREAMS).await?;
+    }
+    if tried == 0 {
         println!("Nothing is parked.");
     }
-    let mut still_parked = 0;
-    for stream in &streams {
-        let Resumed { noted, parked } = parked::resume(store, stream).await?;
-        println!("{stream}: {noted} events noted, {} parked still", parked.len());
-        for (sequence, reason) in &parked {
-            println!("    {sequence}: {reason}");
-        }
-        still_parked += parked.len();
-    }
     if still_parked > 0 {
-        bail!("{still_parked} events are parked still");
+        bail!("{still_parked} of {tried} events are parked still");
     }
     Ok(())
 }

@@ -103,6 +103,11 @@ async fn what_the_process_managers_did_not_understand_is_seen_and_tried_again() 
     let list = listed(&office, "processes parked list --json", 1).await;
     let parked = &list["items"][0];
     assert_eq!((&parked["stream"]["id"], &parked["sequence"]), (&id.as_str().into(), &2.into()));
+    eventually("/metrics counts it", DEADLINE, || async {
+        let answer = office.request(Method::GET, "/metrics").send().await.ok()?;
+        answer.text().await.ok()?.contains("processes_parked_events 1").then_some(())
+    })
+    .await;
 
     let stream = format!("event/{id}");
     let (is_well, said) = run(&office, &format!("processes parked show {stream}"));
