@@ -78,15 +78,15 @@ impl LiveInboxes {
         let room = take_place(&self.0.room)?;
         let (watched, news) = self.join(person);
         // The look comes after joining and before what was missed is read: nothing falls between them.
-        let newest = self.0.look_first(&watched).await.map_err(|error| failures::database(&error))?;
+        let before = self.0.look_first(&watched).await.map_err(|error| failures::database(&error))?;
         let missed = match after {
             None => vec![],
             Some(after) => {
                 rows::after(&self.0.read, person, after).await.map_err(|error| failures::database(&error))?
             }
         };
-        let place = after.unwrap_or(newest);
-        Ok(InboxReader::new(Arc::clone(&self.0), person, news, place, &missed, room))
+        let place = after.or(before.last().copied()).unwrap_or(Place::BEGINNING);
+        Ok(InboxReader::new(Arc::clone(&self.0), person, news, place, before, &missed, room))
     }
 
     /// The inbox among those that are polled; polling starts with the first of them.
@@ -111,13 +111,13 @@ impl Inboxes {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what is in an inbox before anything of it is told, unless that was done; the newest place in it.
-    async fn look_first(&self, watched: &WatchedInbox) -> Result<Place, sqlx::Error> {
+    /// Notes what is in an inbox before anything of it is told, unless that was done; the newest places in it.
+    async fn look_first(&self, watched: &WatchedInbox) -> Result<BTreeSet<Place>, sqlx::Error> {
         let mut seen = watched.seen.lock().await;
         if seen.is_none() {
             let newest = rows::newest(&self.read, watched.person).await?;
             *seen = Some(newest.into_iter().collect());
         }
-        Ok(seen.iter().flatten().next_back().copied().unwrap_or(Place::BEGINNING))
+        Ok(seen.clone().unwrap_or_default())
     }
 }

@@ -1,5 +1,7 @@
 //! `GET /notifications/live`.
 
+use std::collections::HashSet;
+
 use chrono::Duration;
 use uuid::Uuid;
 
@@ -109,6 +111,27 @@ async fn a_slow_reader_holds_nobody_up_and_gets_everything() {
     }
     for id in &ids {
         assert_eq!(&slow.expect("notification").await.data["id"], id);
+    }
+}
+
+#[tokio::test]
+async fn who_falls_behind_gets_what_came_in_late_too_and_nothing_twice() {
+    let app = App::new("inbox_burst").await;
+    let person = app.person("attendee");
+    let before = tell(&app, &person, 20.0 * SECONDS).await;
+    let mut client = watch(&app, &person, None).await;
+    let first = tell(&app, &person, 0.0).await;
+    assert_eq!(client.expect("notification").await.data["id"], first);
+    // At once, and older than what was told: more than are kept for who is behind.
+    let mut waiting = HashSet::new();
+    for _ in 0..40 {
+        waiting.insert(tell(&app, &person, 10.0 * SECONDS).await);
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    while !waiting.is_empty() {
+        let told = client.expect("notification").await;
+        let id = told.data["id"].as_str().expect("an id").to_owned();
+        assert!(waiting.remove(&id), "{id} was told before, or {before} though it was there already");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use contract::Notification;
 use uuid::Uuid;
 
@@ -21,6 +21,11 @@ pub(crate) struct NotAPlace;
 impl Place {
     /// Before everything.
     pub(crate) const BEGINNING: Self = Self { created_at: DateTime::UNIX_EPOCH, id: Uuid::nil() };
+
+    /// Before all that came so much earlier.
+    pub(super) fn earlier_by(self, time: TimeDelta) -> Self {
+        Self { created_at: self.created_at - time, id: Uuid::nil() }
+    }
 
     pub(super) const fn of(notification: &Notification) -> Self {
         Self { created_at: notification.created_at, id: notification.id }

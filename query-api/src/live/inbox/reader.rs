@@ -2,7 +2,11 @@
 //!
 //! Nothing is buffered for a reader: the connection asks for the next piece when it has sent the one before.
 
-use std::{collections::HashSet, error::Error, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    error::Error,
+    sync::Arc,
+};
 
 use axum::body::Bytes;
 use contract::Notification;
@@ -11,7 +15,8 @@ use uuid::Uuid;
 
 use super::{
     super::stream::{HEARTBEAT, HEARTBEAT_PAUSE, RETRY},
-    Inboxes, Place, rows,
+    Inboxes, Place,
+    rows::{self, LATENESS},
 };
 
 /// A reader of somebody's inbox.
@@ -22,7 +27,9 @@ pub(crate) struct InboxReader {
     /// The youngest that was told.
     place: Place,
     /// What was read from the rows, and may come as news, too.
-    told: HashSet<Uuid>,
+    read: HashSet<Uuid>,
+    /// What was told, or there before, as far back as anything comes late.
+    told: BTreeSet<Place>,
     /// What is said first.
     opening: Option<Bytes>,
     /// The reader's place among those for whom there is room.
@@ -35,13 +42,22 @@ impl InboxReader {
         person: Uuid,
         news: broadcast::Receiver<Arc<Notification>>,
         place: Place,
+        before: BTreeSet<Place>,
         missed: &[Notification],
         room: OwnedSemaphorePermit,
     ) -> Self {
-        let told = HashSet::new();
-        let mut reader = Self { inboxes, person, news, place, told, opening: None, _room: room };
+        let mut reader = Self {
+            inboxes,
+            person,
+            news,
+            place,
+            read: HashSet::new(),
+            told: before,
+            opening: None,
+            _room: room,
+        };
         // An id without a message: who loses the connection before the first one goes on from here.
-        let opening = format!("{RETRY}id: {place}\n\n{}", reader.say(missed));
+        let opening = format!("{RETRY}id: {place}\n\n{}", reader.say_rows(missed));
         reader.opening = Some(opening.into());
         reader
     }
@@ -60,10 +76,11 @@ impl InboxReader {
                 received = self.news.recv() => received,
             };
             match received {
-                Ok(notification) if self.told.remove(&notification.id) => {}
+                Ok(notification)
+                    if self.read.remove(&notification.id)
+                        || self.told.contains(&Place::of(&notification)) => {}
                 Ok(notification) => {
-                    self.place = self.place.max(Place::of(&notification));
-                    let text = message(self.place, &notification);
+                    let text = self.say(&[Notification::clone(&notification)]);
                     return Some((text.into(), self));
                 }
                 Err(RecvError::Lagged(_)) => {
@@ -77,11 +94,14 @@ impl InboxReader {
         }
     }
 
-    /// Everything after the reader's own place at once, instead of what was missed.
+    /// Everything that may have come meanwhile and was not told, at once, instead of what was missed.
     async fn read_on(&mut self) -> Option<String> {
         self.news = self.news.resubscribe();
-        match rows::after(&self.inboxes.read, self.person, self.place).await {
-            Ok(missed) => Some(self.say(&missed)),
+        match rows::after(&self.inboxes.read, self.person, self.place.earlier_by(LATENESS)).await {
+            Ok(mut missed) => {
+                missed.retain(|notification| !self.told.contains(&Place::of(notification)));
+                Some(self.say_rows(&missed))
+            }
             Err(error) => {
                 tracing::error!(error = &error as &dyn Error, "a live inbox cannot go on");
                 None
@@ -89,13 +109,20 @@ impl InboxReader {
         }
     }
 
-    fn say(&mut self, missed: &[Notification]) -> String {
-        self.told = missed.iter().map(|notification| notification.id).collect();
+    fn say_rows(&mut self, missed: &[Notification]) -> String {
+        self.read = missed.iter().map(|notification| notification.id).collect();
+        self.say(missed)
+    }
+
+    fn say(&mut self, notifications: &[Notification]) -> String {
         let mut text = String::new();
-        for notification in missed {
-            self.place = Place::of(notification);
+        for notification in notifications {
+            let place = Place::of(notification);
+            self.place = self.place.max(place);
+            self.told.insert(place);
             text.push_str(&message(self.place, notification));
         }
+        self.told = self.told.split_off(&self.place.earlier_by(LATENESS));
         text
     }
 }
