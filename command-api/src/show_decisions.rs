@@ -28,11 +28,15 @@ pub(crate) struct Decided {
     pub(crate) of_money: Option<(BookingId, PaymentCommand)>,
     /// The show's sequence before its events.
     pub(crate) expected_sequence: i64,
+    /// Whether anything was wanted of the show.
+    asks_show: bool,
 }
 
 impl Decided {
-    fn is_empty(&self) -> bool {
-        self.of_show.is_empty() && self.of_money.is_none()
+    /// Whether it holds whatever others have done to the show meanwhile: the append checks its events, or nothing was wanted
+    /// of it. That there is nothing to do it may say because it knows too little.
+    fn is_certain(&self) -> bool {
+        !self.of_show.is_empty() || (self.of_money.is_some() && !self.asks_show)
     }
 }
 
@@ -67,9 +71,8 @@ impl ShowWriter {
         let mut decided = None;
         if let Some(now) = self.show.recent_time() {
             let decisions = self.decide_at(batch, &paid, now).await?;
-            // What the show agrees to, the append checks. What it refuses, or thinks is done, nobody would.
-            let all_agreed = decisions.iter().all(|d| d.as_ref().is_ok_and(|d| !d.is_empty()));
-            let is_enough = all_agreed || PlantedBug::NoTailRead.is_planted();
+            let are_certain = decisions.iter().all(|d| d.as_ref().is_ok_and(Decided::is_certain));
+            let is_enough = are_certain || PlantedBug::NoTailRead.is_planted();
             decided = is_enough.then_some((now, decisions));
         }
         let (now, decisions) = match decided {
@@ -113,9 +116,14 @@ impl ShowWriter {
         if let ShowOrder::OfHost { host_id: Some(host_id), .. } = order {
             self.only_for(*host_id)?;
         }
-        let expected_sequence = self.show.sequence();
+        let (expected_sequence, asks_show) = (self.show.sequence(), wanted.of_show.is_some());
         let of_show = wanted.of_show.map(|command| self.show.decide(command)).transpose()?;
-        Ok(Decided { of_show: of_show.unwrap_or_default(), of_money: wanted.of_money, expected_sequence })
+        Ok(Decided {
+            of_show: of_show.unwrap_or_default(),
+            of_money: wanted.of_money,
+            expected_sequence,
+            asks_show,
+        })
     }
 
     /// A draft that is somebody else's is not there at all.

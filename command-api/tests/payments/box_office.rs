@@ -73,20 +73,42 @@ impl BoxOffice {
     }
 
     async fn in_store(store: EventStore, hold_seconds: u32) -> Self {
+        let office = Self::before_the_booking(store, hold_seconds).await;
+        office.place().await;
+        office
+    }
+
+    /// One, and writers that knew its show before the booking, which they had no part in.
+    pub(crate) async fn known_before() -> (Self, ShowWriters) {
+        let office = Self::before_the_booking(store().await, HOLD_SECONDS).await;
+        let writers = ShowWriters::new(office.store.clone());
+        let look = ShowOrder::ExpireHolds { limit: 1 };
+        writers.submit(office.show_id, look, None, CommandContext::default()).await.unwrap();
+        office.place().await;
+        (office, writers)
+    }
+
+    async fn before_the_booking(store: EventStore, hold_seconds: u32) -> Self {
         let show_id = ShowId::new(Uuid::now_v7());
         let create = ShowCommand::Create(Box::new(new_show(show_id, hold_seconds)));
         let context = CommandContext::default();
         store.execute::<Show>(&show_id.to_string(), create, &context, &NoCompanion).await.unwrap();
         let (booking_id, attendee_id) = (BookingId::new(Uuid::now_v7()), UserId::new(Uuid::now_v7()));
-        let office = Self { store, ledger: MemoryLedger::default(), show_id, booking_id, attendee_id };
-        let place = ShowOrder::Place { booking_id, attendee_id, wanted: Wanted::OneTicket };
-        office.order(place).await.unwrap();
-        office
+        Self { store, ledger: MemoryLedger::default(), show_id, booking_id, attendee_id }
+    }
+
+    async fn place(&self) {
+        let (booking_id, attendee_id) = (self.booking_id, self.attendee_id);
+        self.order(ShowOrder::Place { booking_id, attendee_id, wanted: Wanted::OneTicket }).await.unwrap();
     }
 
     /// Another process that knows nothing but the database and the gateway.
     pub(crate) fn process(&self, gateway: Arc<dyn Gateway>) -> Payments {
-        Payments::new(self.store.clone(), ShowWriters::new(self.store.clone()), gateway)
+        self.process_with(ShowWriters::new(self.store.clone()), gateway)
+    }
+
+    fn process_with(&self, writers: ShowWriters, gateway: Arc<dyn Gateway>) -> Payments {
+        Payments::new(self.store.clone(), writers, gateway)
     }
 
     pub(crate) fn ungated(&self) -> Arc<TestGateway<MemoryLedger>> {
@@ -207,7 +229,12 @@ impl BoxOffice {
 
     /// Everything that is left is driven to its end, as if a long time had passed.
     pub(crate) async fn settle(&self) {
-        let payments = self.process(self.ungated()).abandoning_after(TimeDelta::zero());
+        self.settle_with(ShowWriters::new(self.store.clone())).await;
+    }
+
+    /// The same by a process that has these writers.
+    pub(crate) async fn settle_with(&self, writers: ShowWriters) {
+        let payments = self.process_with(writers, self.ungated()).abandoning_after(TimeDelta::zero());
         for _ in 0..MAX_DRIVES {
             if payments.drive(self.booking_id).await.unwrap() == Progress::Settled {
                 return;

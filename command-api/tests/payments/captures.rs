@@ -43,6 +43,20 @@ async fn a_capture_that_fails_for_good_cancels_the_booking_wherever_its_driver_d
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tickets_of_a_capture_that_fails_are_free_again_though_whoever_drives_it_knew_the_show_before() {
+    let (office, known_before) = BoxOffice::known_before().await;
+    let gate = Gate::at(Moment::Before(Call::Capture), &office.ledger);
+    let paying = office.pay(&gate, "pm_card_visa").await;
+    gate.reached().await;
+    let payment = office.booking().await.payments[0].clone();
+    office.ungated().void(payment.id.uuid(), payment.reference.unwrap().as_str()).await.unwrap();
+    paying.abort();
+    office.settle_with(known_before).await;
+    office.money_and_tickets_agree().await;
+    assert_eq!(office.booking().await.status, BookingStatus::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn money_that_comes_for_a_cancelled_booking_goes_back_and_is_not_called_a_payment() {
     let office = BoxOffice::open().await;
     let gate = Gate::at(Moment::After(Call::Capture), &office.ledger);
