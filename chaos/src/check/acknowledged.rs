@@ -1,7 +1,5 @@
 //! I1: what was acknowledged is in the events and in the event log, in every stream of it.
 
-use std::collections::{HashMap, HashSet};
-
 use uuid::Uuid;
 
 use crate::{
@@ -33,25 +31,21 @@ pub(super) fn check(journal: &Entries, evidence: &Evidence, findings: &mut Findi
     findings.violations("I1", not_logged(evidence));
 }
 
-/// The events that an answer names are of its command, if that has led to any: no other took their places. A payment may be
-/// decided by whoever goes on with it.
+/// Who has done something is told of that, and not of what another one did in its place. Who comes again, and finds it done,
+/// is told where the streams stand now; a payment may be decided by whoever goes on with it.
 fn others_events(journal: &Entries, evidence: &Evidence) -> Vec<String> {
-    let mut effects: HashMap<usize, HashSet<&(StreamKey, i64)>> = HashMap::new();
-    for attempt in &journal.attempts {
-        let of_attempt = evidence.by_correlation.get(&attempt.correlation).into_iter().flatten();
-        effects.entry(attempt.command).or_default().extend(of_attempt);
-    }
     let mut wrong = vec![];
     for attempt in &journal.attempts {
-        let Some(success) = attempt.outcome.success() else { continue };
-        let effects = &effects[&attempt.command];
         let order = &journal.commands[attempt.command].order;
-        if effects.is_empty() || matches!(order, Order::Pay { .. }) {
-            continue;
-        }
-        for event in success.written.iter().filter(|event| !effects.contains(event)) {
+        let effects = evidence.by_correlation.get(&attempt.correlation);
+        if let Some((success, effects)) = attempt.outcome.success().zip(effects)
+            && !matches!(order, Order::Pay { .. })
+        {
+            let others = success.written.iter().filter(|event| !effects.contains(event));
             let name = order.name();
-            wrong.push(format!("{name} was answered with {event:?}, which is no event of it"));
+            wrong.extend(
+                others.map(|event| format!("{name} was answered with {event:?} and did {effects:?}")),
+            );
         }
     }
     wrong

@@ -52,19 +52,22 @@ impl Nemesis {
         relays.iter_mut().for_each(|relay| relay.process.pause());
         tokio::time::sleep(ON_THE_WAY).await;
         let before = self.offsets_of_streams().await;
-        kafka.kill_hard();
-        let cut = lose_newest(&kafka.data_dir(), dice);
-        kafka.restart().await;
+        let mut cut = Ok(HashMap::new());
+        if before.is_ok() {
+            kafka.kill_hard();
+            cut = lose_newest(&kafka.data_dir(), dice);
+            kafka.restart().await;
+        }
         relays.iter_mut().for_each(|relay| relay.process.resume());
         drop((relays, kafka));
-        let cut = cut?;
+        let (before, cut) = (before?, cut?);
         if cut.is_empty() {
             bail!("there were no records to lose");
         }
         let is_lost = |(partition, offset, _): &(String, i64, StreamKey)| {
             cut.get(partition).is_some_and(|cut| offset >= cut)
         };
-        let lost = before?.into_iter().filter(is_lost).map(|(_, _, stream)| stream);
+        let lost = before.into_iter().filter(is_lost).map(|(_, _, stream)| stream);
         self.journal.entries().lost_in_kafka.extend(lost);
         self.reconcile().await
     }
