@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use crate::{
     CommandId, Companion, EventStore, NewEvent, NewReceipt, NoCompanion, StreamId, StreamPosition,
-    append_rows::Rows, personal,
+    append_rows::Rows,
+    personal,
+    silence::{ANSWER_DEADLINE, answered},
 };
 
 /// What one command appends.
@@ -150,7 +152,9 @@ impl EventStore {
             self.wake_relay();
             return Ok(());
         }
-        rows.append(&self.pool, accounts).await?;
+        let appended: Result<(), AppendError> =
+            answered!(self.pool, ANSWER_DEADLINE, |connection| rows.append(connection, accounts));
+        appended?;
         self.wake_relay();
         Ok(())
     }

@@ -24,6 +24,7 @@ use sqlx::{Row, postgres::PgRow};
 use crate::{
     EventStore, StoredEvent, StreamId, personal,
     read::{event_columns, event_from_row},
+    silence::{ANSWER_DEADLINE, PAGE_DEADLINE, answered},
 };
 
 /// An entry of the event log.
@@ -59,11 +60,12 @@ impl EventStore {
     /// # Errors
     /// The database does not answer.
     pub async fn head(&self) -> Result<Head, sqlx::Error> {
-        let row: Option<(i64, Vec<u8>)> = sqlx::query_as(
+        let newest = sqlx::query_as(
             "select global_position, hash from event_log order by global_position desc limit 1",
-        )
-        .fetch_optional(self.pool())
-        .await?;
+        );
+        let row: Result<Option<(i64, Vec<u8>)>, sqlx::Error> =
+            answered!(self.pool(), ANSWER_DEADLINE, |connection| newest.fetch_optional(connection));
+        let row = row?;
         let Some((global_position, hash)) = row else {
             return Ok(Head { global_position: 0, hash: [0; 32] });
         };
@@ -88,7 +90,7 @@ impl EventStore {
         }
         // Each entry finds its event by the key: a join that is planned while the tables are small would scan them, and be
         // kept when they have grown.
-        let rows = sqlx::query(concat!(
+        let page = sqlx::query(concat!(
             "select global_position, ",
             event_columns!(),
             "
@@ -109,9 +111,10 @@ impl EventStore {
         .bind(after)
         .bind(up_to)
         .bind(stream_types)
-        .bind(limit)
-        .fetch_all(self.pool())
-        .await?;
+        .bind(limit);
+        let rows: Result<Vec<PgRow>, sqlx::Error> =
+            answered!(self.pool(), PAGE_DEADLINE, |connection| page.fetch_all(connection));
+        let rows = rows?;
         let events = rows.iter().map(logged_event_from_row).collect::<Result<_, _>>()?;
         Ok(LogPage { events, up_to })
     }

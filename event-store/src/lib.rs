@@ -23,6 +23,7 @@ mod personal;
 mod planted_bugs;
 mod read;
 mod receipts;
+mod silence;
 mod snapshots;
 mod wake;
 

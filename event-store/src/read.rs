@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
-use crate::{EventStore, StoredEvent, StreamId, StreamPosition, personal};
+use crate::{
+    EventStore, StoredEvent, StreamId, StreamPosition, personal,
+    silence::{ANSWER_DEADLINE, answered},
+};
 
 /// What streams said at one moment.
 #[derive(Debug, Clone)]
@@ -79,10 +82,20 @@ impl EventStore {
         up_to: i64,
         limit: i64,
     ) -> Result<StreamsRead, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
-        let mut read = read_streams(&mut connection, after, up_to, limit).await?;
+        answered!(self.pool, ANSWER_DEADLINE, |connection| self
+            .read_on_connection(connection, after, up_to, limit))
+    }
+
+    async fn read_on_connection(
+        &self,
+        connection: &mut PgConnection,
+        after: &[StreamPosition],
+        up_to: i64,
+        limit: i64,
+    ) -> Result<StreamsRead, sqlx::Error> {
+        let mut read = read_streams(connection, after, up_to, limit).await?;
         self.clock.says(read.now);
-        personal::open(&mut connection, &self.master_key, &mut read.events).await?;
+        personal::open(connection, &self.master_key, &mut read.events).await?;
         Ok(read)
     }
 

@@ -5,8 +5,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::{
+    PgPool,
+    postgres::{PgListener, PgQueryResult},
+};
 use tokio::{sync::Notify, time::timeout};
+
+use crate::silence::{ANSWER_DEADLINE, answered};
 
 pub(crate) const OUTBOX: &str = "boxoffice_outbox";
 const EVENT_LOG: &str = "boxoffice_event_log";
@@ -36,8 +41,7 @@ impl Waker {
                 let notified = timeout(Duration::from_secs(1), notify.notified()).await.is_ok();
                 drop(notify);
                 if notified {
-                    let sent = sqlx::query("select pg_notify($1, '')").bind(channel).execute(&pool).await;
-                    if let Err(error) = sent {
+                    if let Err(error) = notify_listeners(&pool, channel).await {
                         tracing::debug!(%error, channel, "could not notify; listeners will poll");
                     }
                     tokio::time::sleep(COALESCE).await;
@@ -51,6 +55,13 @@ impl Waker {
     pub fn wake(&self) {
         self.0.notify_one();
     }
+}
+
+async fn notify_listeners(pool: &PgPool, channel: &str) -> Result<(), sqlx::Error> {
+    let notify = sqlx::query("select pg_notify($1, '')").bind(channel);
+    let sent: Result<PgQueryResult, sqlx::Error> =
+        answered!(pool, ANSWER_DEADLINE, |connection| notify.execute(connection));
+    sent.map(drop)
 }
 
 /// Waits for news on a channel.

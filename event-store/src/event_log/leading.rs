@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use crate::EventStore;
+use sqlx::postgres::PgQueryResult;
+
+use crate::{
+    EventStore,
+    silence::{ANSWER_DEADLINE, answered},
+};
 
 /// A leader's right to write the event log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +33,17 @@ impl EventStore {
     /// # Errors
     /// The database does not answer.
     pub async fn try_lead(&self, holder: &str, lease: Duration) -> Result<Option<Epoch>, sqlx::Error> {
-        let epoch = sqlx::query_scalar(
+        let lead = sqlx::query_scalar(
             "update relay_leader
              set epoch = epoch + 1, holder = $1, lease_until = clock_timestamp() + make_interval(secs => $2)
              where lease_until < clock_timestamp()
              returning epoch",
         )
         .bind(holder)
-        .bind(lease.as_secs_f64())
-        .fetch_optional(self.pool())
-        .await?;
-        Ok(epoch.map(Epoch))
+        .bind(lease.as_secs_f64());
+        let epoch: Result<Option<i64>, sqlx::Error> =
+            answered!(self.pool(), ANSWER_DEADLINE, |connection| lead.fetch_optional(connection));
+        Ok(epoch?.map(Epoch))
     }
 
     /// Keeps the lead; false when it is lost.
@@ -48,14 +53,14 @@ impl EventStore {
     pub async fn renew_lead(&self, epoch: Epoch, lease: Duration) -> Result<bool, sqlx::Error> {
         #[cfg(feature = "planted-bugs")]
         let epoch = crate::planted_bugs::unchecked(self, epoch).await?;
-        let renewed = sqlx::query(
+        let renew = sqlx::query(
             "update relay_leader set lease_until = clock_timestamp() + make_interval(secs => $2) where epoch = $1",
         )
         .bind(epoch.0)
-        .bind(lease.as_secs_f64())
-        .execute(self.pool())
-        .await?;
-        Ok(renewed.rows_affected() == 1)
+        .bind(lease.as_secs_f64());
+        let renewed: Result<PgQueryResult, sqlx::Error> =
+            answered!(self.pool(), ANSWER_DEADLINE, |connection| renew.execute(connection));
+        Ok(renewed?.rows_affected() == 1)
     }
 
     /// Gives the lead up, so that another need not wait for the lease to end.
@@ -75,7 +80,8 @@ impl EventStore {
     /// # Errors
     /// The database does not answer.
     pub async fn published_position(&self) -> Result<i64, sqlx::Error> {
-        sqlx::query_scalar("select published_position from relay_leader").fetch_one(self.pool()).await
+        let mark = sqlx::query_scalar("select published_position from relay_leader");
+        answered!(self.pool(), ANSWER_DEADLINE, |connection| mark.fetch_one(connection))
     }
 
     /// Moves the mark of what Kafka has confirmed; false when the lead is lost.
@@ -85,11 +91,11 @@ impl EventStore {
     pub async fn set_published_position(&self, epoch: Epoch, position: i64) -> Result<bool, sqlx::Error> {
         #[cfg(feature = "planted-bugs")]
         let epoch = crate::planted_bugs::unchecked(self, epoch).await?;
-        let moved = sqlx::query("update relay_leader set published_position = $2 where epoch = $1")
+        let move_mark = sqlx::query("update relay_leader set published_position = $2 where epoch = $1")
             .bind(epoch.0)
-            .bind(position)
-            .execute(self.pool())
-            .await?;
-        Ok(moved.rows_affected() == 1)
+            .bind(position);
+        let moved: Result<PgQueryResult, sqlx::Error> =
+            answered!(self.pool(), ANSWER_DEADLINE, |connection| move_mark.execute(connection));
+        Ok(moved?.rows_affected() == 1)
     }
 }

@@ -5,12 +5,16 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use sqlx::{Row, postgres::PgDatabaseError};
+use sqlx::{
+    Row,
+    postgres::{PgDatabaseError, PgRow},
+};
 
 use super::{Epoch, Head, LoggedEvent, entry_hash};
 use crate::{
     EventStore, StoredEvent, StreamId,
     read::{event_columns, event_from_row},
+    silence::{ANSWER_DEADLINE, answered},
 };
 
 /// The function's code for an event whose predecessor is not in the log; `detail` is its place among those numbered.
@@ -94,7 +98,7 @@ impl EventStore {
     /// The database does not answer.
     pub async fn claim_outbox(&self, from: i64, limit: i64, but: &[i64]) -> Result<Claim, sqlx::Error> {
         // Each pointer finds its event by the key, as in `read_log`.
-        let rows = sqlx::query(concat!(
+        let claim = sqlx::query(concat!(
             "select o.position as outbox_position, ",
             event_columns!(),
             "
@@ -110,9 +114,10 @@ impl EventStore {
         ))
         .bind(limit)
         .bind(but)
-        .bind(from)
-        .fetch_all(self.pool())
-        .await?;
+        .bind(from);
+        let rows: Result<Vec<PgRow>, sqlx::Error> =
+            answered!(self.pool(), ANSWER_DEADLINE, |connection| claim.fetch_all(connection));
+        let rows = rows?;
         let claimed = |row| {
             Ok(Claimed { position: Row::try_get(row, "outbox_position")?, event: event_from_row(row)? })
         };
@@ -193,7 +198,7 @@ impl EventStore {
         let ids: Vec<&str> = claimed.iter().map(|c| c.event.stream.id.as_str()).collect();
         let sequences: Vec<i64> = claimed.iter().map(|c| c.event.sequence).collect();
         let hashes: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
-        let numbered = sqlx::query_scalar("select number_events($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+        let number = sqlx::query_scalar("select number_events($1, $2, $3, $4, $5, $6, $7, $8, $9)")
             .bind(epoch.0)
             .bind(lease.as_secs_f64())
             .bind(before)
@@ -202,9 +207,9 @@ impl EventStore {
             .bind(&ids)
             .bind(&sequences)
             .bind(are_first)
-            .bind(&hashes)
-            .fetch_one(self.pool())
-            .await;
+            .bind(&hashes);
+        let numbered: Result<bool, sqlx::Error> =
+            answered!(self.pool(), ANSWER_DEADLINE, |connection| number.fetch_one(connection));
         match numbered {
             Ok(true) => Ok(()),
             Ok(false) => Err(NumberingError::NotLeader),

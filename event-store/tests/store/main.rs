@@ -6,6 +6,7 @@ mod appending;
 mod event_log;
 mod personal_data;
 mod receipts;
+mod silence;
 mod stock_postgres_es;
 
 use std::sync::Arc;
