@@ -7,7 +7,7 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use domain::Invalid;
 use platform::Problem;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::refusals;
 
@@ -38,6 +38,12 @@ pub struct Passwords {
     waiting: Arc<Semaphore>,
 }
 
+/// A password's place among those that wait, and run.
+#[derive(Debug)]
+pub(crate) struct Place(
+    #[expect(dead_code, reason = "it is given back when it is dropped")] OwnedSemaphorePermit,
+);
+
 /// What unknown accounts are verified against, so that they take as long as known ones.
 static NOBODYS_HASH: LazyLock<String> = LazyLock::new(|| hash_now(&SecretString::from("nobody's")));
 
@@ -60,21 +66,28 @@ impl Passwords {
         Self { running: Arc::new(Semaphore::new(running)), waiting }
     }
 
-    /// # Errors
-    /// 503 `busy`: too many wait.
-    pub(crate) async fn hash(&self, password: SecretString) -> Result<String, Problem> {
-        self.off_the_async_threads(move || hash_now(&password)).await
-    }
-
-    /// Whether the password is the one. Takes as long when there is no hash.
+    /// A place among those that wait.
     ///
     /// # Errors
     /// 503 `busy`: too many wait.
-    pub(crate) async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<bool, Problem> {
+    pub(crate) fn place(&self) -> Result<Place, Problem> {
+        let place = self.waiting.clone().try_acquire_owned();
+        place.map(Place).map_err(|_| refusals::too_many_passwords())
+    }
+
+    /// # Errors
+    /// 503 `busy`: too many wait.
+    pub(crate) async fn hash(&self, password: SecretString) -> Result<String, Problem> {
+        let place = self.place()?;
+        Ok(self.off_the_async_threads(place, move || hash_now(&password)).await)
+    }
+
+    /// Whether the password is the one. Takes as long when there is no hash.
+    pub(crate) async fn verify(&self, place: Place, password: SecretString, hash: Option<String>) -> bool {
         if password.expose_secret().chars().count() > MAX_CHARS {
-            return Ok(false);
+            return false;
         }
-        self.off_the_async_threads(move || {
+        self.off_the_async_threads(place, move || {
             let known = hash.is_some();
             let hash = hash.as_deref().unwrap_or(&NOBODYS_HASH);
             let bytes = password.expose_secret().as_bytes();
@@ -85,16 +98,16 @@ impl Passwords {
 
     async fn off_the_async_threads<T: Send + 'static>(
         &self,
+        _place: Place,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Problem> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| refusals::too_many_passwords())?;
+    ) -> T {
         let permit = self.running.clone().acquire_owned().await.expect("the semaphore is never closed");
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(permit);
             done
         });
-        Ok(done.await.expect("hashing does not panic"))
+        done.await.expect("hashing does not panic")
     }
 }
 
@@ -114,8 +127,9 @@ mod tests {
         let passwords = Passwords::new();
         let hash = passwords.hash(SecretString::from("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$"));
-        let verify =
-            async |password, hash| passwords.verify(SecretString::from(password), hash).await.unwrap();
+        let verify = async |password, hash| {
+            passwords.verify(passwords.place().unwrap(), SecretString::from(password), hash).await
+        };
         assert!(verify("correct horse", Some(hash.clone())).await);
         assert!(!verify("battery staple", Some(hash)).await);
         assert!(!verify("nobody's", None).await);

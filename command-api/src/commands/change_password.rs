@@ -86,8 +86,9 @@ async fn verify(
     let account = accounts::of_user(api.store.pool(), member.id).await;
     let account = account.map_err(|error| refusals::database(&error))?;
     let (email_hash, password_hash) = account.ok_or_else(refusals::gone)?;
+    let place = api.passwords.place()?;
     let attempt = LoginAttempt::begin(api, &email_hash, address).await?;
-    if !api.passwords.verify(password, Some(password_hash.clone())).await? {
+    if !api.passwords.verify(place, password, Some(password_hash.clone())).await {
         return Err(wrong_password());
     }
     attempt.succeeded(api).await?;

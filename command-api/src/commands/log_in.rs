@@ -86,15 +86,17 @@ async fn verify(api: &CommandApi, request: LogInRequest, address: IpAddr) -> Res
     let email_hash =
         EmailAddress::parse(&request.email).ok().map(|e| accounts::email_hash(api.store.master_key(), &e));
     let recognised_by = email_hash.as_ref().map_or(request.email.as_bytes(), <[u8; 32]>::as_slice);
-    let attempt = LoginAttempt::begin(api, recognised_by, address).await?;
+    let place = api.passwords.place()?;
     let account = match email_hash {
         Some(hash) => {
             accounts::find(api.store.pool(), hash).await.map_err(|error| refusals::database(&error))?
         }
         None => None,
     };
+    // From here on it counts as failed: whatever else may be in its way comes before.
+    let attempt = LoginAttempt::begin(api, recognised_by, address).await?;
     let (user_id, password_hash) = account.unzip();
-    let is_right = api.passwords.verify(request.password, password_hash.clone()).await?;
+    let is_right = api.passwords.verify(place, request.password, password_hash.clone()).await;
     match (user_id, password_hash) {
         (Some(user_id), Some(password_hash)) if is_right => {
             attempt.succeeded(api).await?;
