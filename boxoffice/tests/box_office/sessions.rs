@@ -197,3 +197,23 @@ async fn sessions_are_listed_and_ended_by_their_owner() {
     refresh(office, &elsewhere.text("/refreshToken")).await.expect_problem(401, "invalid-refresh-token");
     assert_eq!(sessions(office, &own).await["total"], 1);
 }
+
+#[tokio::test]
+async fn a_registration_that_comes_again_signs_in_only_who_could_sign_in() {
+    let office = office().await;
+    let email = format!("{}@example.org", Uuid::now_v7().simple());
+    let body = json!({ "name": "Ada", "email": email, "password": PASSWORD, "role": "attendee" });
+    let key = Uuid::now_v7().to_string();
+    let register = || office.post_with_key("/api/v1/auth/register", None, &key, &body);
+    let first = register().await;
+    first.expect(StatusCode::CREATED);
+    register().await.expect(StatusCode::CREATED);
+    let token = first.text("/accessToken");
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": "another one entirely" });
+    let changed = office.post("/api/v1/auth/password", Some(&token), &change).await;
+    changed.expect(StatusCode::NO_CONTENT);
+    register().await.expect_problem(401, "invalid-credentials");
+    let path = format!("/api/v1/users/{}", first.text("/user/id"));
+    office.delete(&path, Some(&token)).await.expect(StatusCode::NO_CONTENT);
+    register().await.expect_problem(404, "not-found");
+}

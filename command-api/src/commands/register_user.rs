@@ -125,6 +125,7 @@ pub(crate) async fn register_user(
         RegisterRole::Attendee => Role::Attendee,
         RegisterRole::Host => Role::Host,
     };
+    let password = request.password.clone();
     let user = NewUser::parse(&request.name, &request.email, request.password, role)?;
     let scope = Scope { caller: "anonymous", route: "POST /auth/register" };
     let first = |receipt| async {
@@ -135,7 +136,7 @@ pub(crate) async fn register_user(
         let (opened, session) = account.execute(&api.store, &api.passwords, &context).await?;
         Ok(signed_in(&api, &opened.aggregate, opened.position, session)?)
     };
-    api.once(scope, key.as_ref(), &bytes, first, |receipt| registered_before(&api, receipt)).await
+    api.once(scope, key.as_ref(), &bytes, first, |receipt| registered_before(&api, receipt, password)).await
 }
 
 /// An account about to be opened.
@@ -169,12 +170,22 @@ impl Opening {
     }
 }
 
-/// The first answer again, with tokens of a new session.
-async fn registered_before(api: &CommandApi, receipt: Receipt) -> Result<Response, Problem> {
+/// The first answer again, with tokens of a new session: for whoever could sign in, too.
+async fn registered_before(
+    api: &CommandApi,
+    receipt: Receipt,
+    password: SecretString,
+) -> Result<Response, Problem> {
     let position = receipt.outcome.into_iter().next().ok_or_else(Problem::internal)?;
     let loaded = api.store.load_at::<User>(&position.stream.id, position.sequence).await;
     let (user, _) = loaded.map_err(|error| refusals::read(&error))?;
     let Some(profile) = user.profile() else { return Err(Problem::not_found()) };
+    let account = accounts::of_user(api.store.pool(), profile.id).await;
+    let account = account.map_err(|error| refusals::database(&error))?;
+    let (_, password_hash) = account.ok_or_else(Problem::not_found)?;
+    if !api.passwords.verify(api.passwords.place()?, password, Some(password_hash)).await {
+        return Err(refusals::invalid_credentials("The account has another password by now: sign in."));
+    }
     let session = NewSession::of(api, profile.id);
     session.write(api).await.map_err(|error| refusals::database(&error))?;
     signed_in(api, &user, position, Some(session))
