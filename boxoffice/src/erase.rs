@@ -9,7 +9,13 @@ pub(crate) async fn erase(config: &Config, user_id: Uuid) -> anyhow::Result<()> 
     let databases = Databases::beside_up(config).await?;
     let store = databases.store(databases.write_pool("boxoffice erase", Statements::Writes).await?).await?;
     let report = command_api::erase(&store, user_id).await?;
-    println!("User {user_id} is erased.");
+    if report.was_erased {
+        println!(
+            "User {user_id} had been erased before. What may have come back since, with a backup, is destroyed again."
+        );
+    } else {
+        println!("User {user_id} is erased.");
+    }
     println!();
     println!("Destroyed:");
     println!(

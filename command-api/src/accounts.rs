@@ -143,6 +143,13 @@ pub(crate) struct Erasure {
 impl Companion for Erasure {
     async fn write_in_tx(&self, tx: &mut PgConnection) -> Result<(), AppendError> {
         StillThere::new(self.by).write_in_tx(&mut *tx).await?;
+        Ok(self.destroy_in_tx(tx).await?)
+    }
+}
+
+impl Erasure {
+    /// Account and key; and the notes of what must follow.
+    pub(crate) async fn destroy_in_tx(&self, tx: &mut PgConnection) -> Result<(), sqlx::Error> {
         for statement in [
             "delete from accounts where user_id = $1",
             "delete from subject_keys where subject_id = $1",

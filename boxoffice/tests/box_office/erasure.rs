@@ -146,6 +146,20 @@ async fn nothing_of_an_erased_person_is_left_to_read() {
     })
     .await;
 
+    // A backup brings the key back: erasing again destroys it again.
+    let write = sqlx::PgPool::connect(office.database.url()).await.expect("connects");
+    let key = "insert into subject_keys (subject_id, wrapped_key) values ($1::uuid, '')";
+    sqlx::query(key).bind(&person.id).execute(&write).await.expect("inserts");
+    let again = office.command(&format!("erase {}", person.id)).output().expect("runs");
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(again.status.success() && said.contains("had been erased before"), "{said}");
+    let keys: i64 = sqlx::query_scalar("select count(*) from subject_keys where subject_id = $1::uuid")
+        .bind(&person.id)
+        .fetch_one(&write)
+        .await
+        .expect("counts");
+    assert_eq!(keys, 0);
+
     // The history is still there, and can be read without the person.
     let admin = office.admin().await;
     let path = format!("/api/v1/audit/streams/user/{}", person.id);

@@ -65,6 +65,8 @@ async fn execute(
 /// What an erasure found to destroy, and what is left to be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErasureReport {
+    /// Whether they had been erased before. What a backup may have brought back since is destroyed again.
+    pub was_erased: bool,
     /// Sessions that ended.
     pub sessions: i64,
     /// Events of the user's stream whose personal data can be read no more.
@@ -78,7 +80,7 @@ pub struct ErasureReport {
 /// Why nobody was erased.
 #[derive(Debug, thiserror::Error)]
 pub enum ErasureError {
-    /// There is no such user, or they were erased before.
+    /// There is no such user.
     #[error("there is no user {0}")]
     NoSuchUser(Uuid),
     /// The database does not answer.
@@ -94,13 +96,15 @@ pub enum ErasureError {
 /// # Errors
 /// See [`ErasureError`].
 pub async fn erase(store: &EventStore, user_id: Uuid) -> Result<ErasureReport, ErasureError> {
-    let (sessions, sealed_events, hosted_events, bookings) = sqlx::query_as(
+    let (sessions, sealed_events, hosted_events, bookings, was_erased) = sqlx::query_as(
         "select (select count(*) from sessions where user_id = $1 and ended_at is null),
                 (select count(*) from events where aggregate_type = 'user' and aggregate_id = $1::text
                         and event_type in ('UserRegistered', 'UserChanged')),
                 (select count(*) from events where event_type = 'EventCreated' and payload ->> 'hostId' = $1::text),
                 (select count(*) from events where aggregate_type = 'booking' and sequence = 1
-                        and payload ->> 'userId' = $1::text)",
+                        and payload ->> 'userId' = $1::text),
+                exists (select from events where aggregate_type = 'user' and aggregate_id = $1::text
+                        and event_type = 'UserErased')",
     )
     .bind(user_id)
     .fetch_one(store.pool())
@@ -112,5 +116,11 @@ pub async fn erase(store: &EventStore, user_id: Uuid) -> Result<ErasureReport, E
         StatusCode::NOT_FOUND => ErasureError::NoSuchUser(user_id),
         _ => ErasureError::NotDone(problem.code()),
     })?;
-    Ok(ErasureReport { sessions, sealed_events, hosted_events, bookings })
+    if was_erased {
+        // It led to nothing then, so nothing was destroyed with it.
+        let mut tx = store.pool().begin().await?;
+        erasure.destroy_in_tx(&mut tx).await?;
+        tx.commit().await?;
+    }
+    Ok(ErasureReport { was_erased, sessions, sealed_events, hosted_events, bookings })
 }
