@@ -114,15 +114,11 @@ pub(crate) async fn query_api(
 
 /// A token outlives the account that it was made for by minutes; an erased person reads nothing with it. (Commands check
 /// this in the append itself.)
-async fn account_exists(write: &PgPool, user_id: Uuid) -> bool {
-    let found = sqlx::query_scalar("select exists (select from accounts where user_id = $1)")
+async fn account_exists(write: &PgPool, user_id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select exists (select from accounts where user_id = $1)")
         .bind(user_id)
         .fetch_one(write)
-        .await;
-    found.unwrap_or_else(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "cannot look for an account");
-        false
-    })
+        .await
 }
 
 /// Audits, accounts and token keys need few connections to the write database.

@@ -4,6 +4,7 @@
 //! is named and when those in memory are old, so that new keys work at once and withdrawn ones stop working.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -49,7 +50,8 @@ struct Inner {
     exists: Option<Exists>,
 }
 
-type Exists = Box<dyn Fn(Uuid) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+type Exists =
+    Box<dyn Fn(Uuid) -> Pin<Box<dyn Future<Output = Result<bool, sqlx::Error>> + Send>> + Send + Sync>;
 
 /// One set of keys, and what was verified with it; withdrawing a key so forgets its tokens too.
 #[derive(Default)]
@@ -77,6 +79,9 @@ pub enum TokenError {
     /// The keys could not be read, so nobody can tell; the reason was logged.
     #[error("the keys that check access tokens cannot be read")]
     KeysUnavailable,
+    /// Nobody can tell whether the person exists; the reason was logged.
+    #[error("whether the person exists cannot be told")]
+    PersonUnknown,
 }
 
 impl TokenChecker {
@@ -89,7 +94,7 @@ impl TokenChecker {
     /// The same, and a token is good only while the person exists: `exists` is asked each time.
     pub fn of_existing<F>(pool: PgPool, exists: impl Fn(Uuid) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = bool> + Send + 'static,
+        F: Future<Output = Result<bool, sqlx::Error>> + Send + 'static,
     {
         let exists: Exists = Box::new(move |person| Box::pin(exists(person)));
         Self::with(Some(pool), Known::default(), Some(exists))
@@ -115,12 +120,18 @@ impl TokenChecker {
     ///
     /// # Errors
     /// [`TokenError::Expired`] for a token that was good, [`TokenError::KeysUnavailable`] when its key is not in
-    /// memory and cannot be read, [`TokenError::Invalid`] for every other fault.
+    /// memory and cannot be read, [`TokenError::PersonUnknown`] when it cannot be asked whether the person exists,
+    /// [`TokenError::Invalid`] for every other fault.
     pub async fn check(&self, token: &str) -> Result<AccessClaims, TokenError> {
         let claims = self.verify(token).await?;
-        match &self.0.exists {
-            Some(exists) if !exists(claims.sub).await => Err(TokenError::Invalid),
-            Some(_) | None => Ok(claims),
+        let Some(exists) = &self.0.exists else { return Ok(claims) };
+        match exists(claims.sub).await {
+            Ok(true) => Ok(claims),
+            Ok(false) => Err(TokenError::Invalid),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn Error, "cannot look for an account");
+                Err(TokenError::PersonUnknown)
+            }
         }
     }
 
@@ -255,6 +266,13 @@ impl From<TokenError> for Problem {
         let (code, detail) = match error {
             TokenError::Invalid => ("invalid-token", "The access token is not valid."),
             TokenError::Expired => ("token-expired", "The access token has expired."),
+            TokenError::PersonUnknown => {
+                return Self::unavailable(
+                    "unavailable",
+                    "Accounts cannot be looked at at the moment.",
+                    RETRY_AFTER_SECONDS,
+                );
+            }
             TokenError::KeysUnavailable => {
                 return Self::unavailable(
                     "keys-unavailable",

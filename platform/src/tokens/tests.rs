@@ -228,8 +228,9 @@ async fn a_bad_token_is_refused_even_where_none_is_needed() {
 #[test]
 fn expiry_and_unreadable_keys_have_answers_of_their_own() {
     assert_eq!(Problem::from(TokenError::Expired).code(), "token-expired");
-    let unavailable = Problem::from(TokenError::KeysUnavailable);
-    assert_eq!(unavailable.status(), StatusCode::SERVICE_UNAVAILABLE);
+    for nobody_knows in [TokenError::KeysUnavailable, TokenError::PersonUnknown] {
+        assert_eq!(Problem::from(nobody_knows).status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
 }
 
 /// Why verified tokens are remembered: run with `--release -- --ignored --nocapture`.
