@@ -14,6 +14,8 @@ use crate::{commands::receive_stripe_webhook, login_attempts, sessions, signing_
 const INTERVAL: Duration = Duration::from_secs(10);
 /// Of so many looks, one also sweeps.
 const SWEEP_EVERY: u32 = 6;
+/// Pause between two parts of what is swept, so that a sweep is nobody's burden.
+const SWEEP_PAUSE: Duration = Duration::from_millis(200);
 
 /// Goes on as long as somebody has the key.
 pub(crate) fn spawn(store: EventStore, signing_key: &Arc<SigningKey>) {
@@ -38,7 +40,11 @@ async fn run(store: EventStore, signing_key: Weak<SigningKey>) {
 
 async fn sweep(store: &EventStore) -> Result<(), sqlx::Error> {
     login_attempts::sweep(store.pool()).await?;
-    store.sweep_receipts().await?;
-    sessions::sweep(store.pool()).await?;
+    while store.sweep_receipts().await? {
+        tokio::time::sleep(SWEEP_PAUSE).await;
+    }
+    while sessions::sweep(store.pool()).await? {
+        tokio::time::sleep(SWEEP_PAUSE).await;
+    }
     receive_stripe_webhook::sweep(store.pool()).await
 }

@@ -181,8 +181,8 @@ pub(crate) async fn end_others_in_tx(
     Ok(())
 }
 
-/// Forgets sessions that have expired.
-pub(crate) async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
+/// Forgets sessions that have expired; some of them, if there are many. Answers whether there may be more.
+pub(crate) async fn sweep(pool: &PgPool) -> Result<bool, sqlx::Error> {
     sqlx::query(
         "delete from sessions where session_id in (
              select session_id from sessions where expires_at <= clock_timestamp()
@@ -191,6 +191,6 @@ pub(crate) async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
     )
     .bind(SWEEP_LIMIT)
     .execute(pool)
-    .await?;
-    Ok(())
+    .await
+    .map(|swept| swept.rows_affected() >= SWEEP_LIMIT as u64)
 }

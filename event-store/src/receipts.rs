@@ -36,20 +36,20 @@ pub struct Receipt {
 const MAX_SWEPT: i64 = 10_000;
 
 impl EventStore {
-    /// Takes receipts away that have lapsed; some of them, if there are many.
+    /// Takes receipts away that have lapsed; some of them, if there are many. Answers whether there may be more.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn sweep_receipts(&self) -> Result<(), sqlx::Error> {
+    pub async fn sweep_receipts(&self) -> Result<bool, sqlx::Error> {
         sqlx::query(
             "delete from receipts where command_id in (
                  select command_id from receipts where expires_at <= clock_timestamp()
-                 order by expires_at limit $1)",
+                 order by expires_at limit $1 for update skip locked)",
         )
         .bind(MAX_SWEPT)
         .execute(self.pool())
-        .await?;
-        Ok(())
+        .await
+        .map(|swept| swept.rows_affected() >= MAX_SWEPT as u64)
     }
 
     /// The receipt of a command that succeeded before.

@@ -98,7 +98,8 @@ pub enum Outcome {
     Paused(Progress),
 }
 
-/// Why a rebuild ended early. The live tables are as they were.
+/// Why a rebuild ended early. The live tables are as they were; only when the connection was lost in the midst of the switch,
+/// it may have come to pass.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
     /// The read database failed.

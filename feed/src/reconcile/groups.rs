@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
 };
 
 use super::BROKER_TIMEOUT;
@@ -87,10 +87,12 @@ fn set_back_one(
         // Kafka takes it from somebody who is no member only where there are none.
         match consumer.commit(&back, CommitMode::Sync) {
             Ok(()) => SetBack::Yes,
-            Err(error) => {
-                tracing::warn!(%error, group = name, "a group that stands beyond the end cannot be set back");
-                SetBack::HasMembers
-            }
+            Err(KafkaError::ConsumerCommit(
+                RDKafkaErrorCode::UnknownMemberId
+                | RDKafkaErrorCode::IllegalGeneration
+                | RDKafkaErrorCode::RebalanceInProgress,
+            )) => SetBack::HasMembers,
+            Err(error) => return Err(error),
         }
     };
     Ok(Some(GroupBeyondTheEnd { name: name.to_owned(), partitions: back.count(), done }))
