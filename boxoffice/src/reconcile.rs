@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use feed::reconcile::{
-    GroupBeyondTheEnd, ReconcileProgress, Reconciled, SetBack, reconcile as reconcile_topics,
+    GroupBeyondTheEnd, PATIENCE, ReconcileProgress, Reconciled, SetBack, reconcile as reconcile_topics,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use platform::{Config, postgres::Statements};
@@ -17,7 +17,8 @@ pub(crate) async fn reconcile(config: &Config, dry_run: bool) -> anyhow::Result<
         databases.store(databases.write_pool("boxoffice relay reconcile", Statements::Writes).await?).await?;
     let bar = progress_bar();
     let shown = bar.clone();
-    let found = reconcile_topics(&store, brokers, dry_run, move |progress| show(&shown, progress)).await?;
+    let found =
+        reconcile_topics(&store, brokers, dry_run, PATIENCE, move |progress| show(&shown, progress)).await?;
     bar.finish_and_clear();
     let Reconciled { groups, compared, missing, published } = found;
     for group in &groups {
@@ -37,9 +38,7 @@ fn in_words(group: &GroupBeyondTheEnd) -> String {
     let done = match done {
         SetBack::No => "it is to be set back",
         SetBack::Yes => "it was set back to their beginning",
-        SetBack::HasMembers => {
-            "it has members, which begin anew by themselves if they run; if not, stop them and reconcile again"
-        }
+        SetBack::ByItself => "its members have seen it, and have begun at their beginning",
     };
     format!("{name} had read what {partitions} partitions have lost: {done}.")
 }

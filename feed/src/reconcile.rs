@@ -5,7 +5,7 @@
 //! there, and so is what the relay publishes meanwhile. It has to be so much: a group that had read the lost records
 //! will skip as many of those that took their places. After this the end of each partition is beyond everything that
 //! any group has read, and what it skips stands there once more, unless what was lost had been there twice: then the group
-//! stands beyond the end now, and is set back first (`groups`). Whoever reads it twice knows it by its sequence.
+//! stands beyond the end now, and is set back, or waited for, first (`groups`). Whoever reads it twice knows it by its sequence.
 
 mod groups;
 
@@ -71,6 +71,12 @@ pub enum ReconcileError {
     /// The topics cannot be read.
     #[error("Kafka cannot be read")]
     Kafka(#[from] KafkaError),
+    /// Groups that had read what Kafka has lost have members, who have not seen it.
+    #[error(
+        "{0} had read what Kafka has lost, and has members, who have not seen it in time: nothing was published; stop that \
+         role and reconcile again before it is started"
+    )]
+    GroupsBeyondTheEnd(String),
     /// The brokers fell silent.
     #[error("Kafka did not answer for {} s", BROKER_TIMEOUT.as_secs())]
     Silent,
@@ -79,7 +85,10 @@ pub enum ReconcileError {
     Publish(#[from] PublishError),
 }
 
-/// Makes Kafka carry every event up to the mark; unless it is only to look. Relays may run meanwhile.
+/// How long members of a group may take to see that something is lost: they may have to join it anew first.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Makes Kafka carry every event up to the mark; unless it is only to look. Relays and consumers may run meanwhile.
 ///
 /// # Errors
 /// See [`ReconcileError`].
@@ -87,6 +96,7 @@ pub async fn reconcile(
     store: &EventStore,
     brokers: &str,
     only_look: bool,
+    patience: Duration,
     progress: impl Fn(ReconcileProgress) + Clone + Send + 'static,
 ) -> Result<Reconciled, ReconcileError> {
     let mark = store.published_position().await?;
@@ -96,7 +106,7 @@ pub async fn reconcile(
     }
     let (asked, shown) = (brokers.to_owned(), progress.clone());
     let reading = tokio::task::spawn_blocking(move || {
-        let groups = groups::set_back(&asked, only_look)?;
+        let groups = if only_look { groups::look(&asked)? } else { groups::set_back(&asked, patience)? };
         Ok::<_, ReconcileError>((groups, Present::read(&asked, mark, &shown)?))
     });
     let (groups, present) = reading.await.expect("reading topics does not panic")?;

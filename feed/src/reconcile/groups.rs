@@ -1,10 +1,15 @@
 //! Consumer groups that stand beyond the end of a partition, because it has lost what they had read.
 //!
 //! As long as a partition is shorter than that, a member that asks for more is told so, and begins at the beginning. Once
-//! it has grown past the group's place, whoever comes back there passes over what stands before it and knows nothing of it.
-//! So the group is set back while that still shows.
+//! it has grown past the group's place, whoever comes back there passes over what stands before it and knows nothing of it:
+//! if what was lost had been there twice, over both copies of what is published again. So nothing is published before each
+//! such group was set back, or has seen by itself that something is lost.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    thread,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -12,11 +17,14 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::BROKER_TIMEOUT;
+use super::{BROKER_TIMEOUT, ReconcileError};
 use crate::topics::{STREAM_TYPES, topic_of};
 
 /// The groups of Boxoffice are called so, each with the consumer's name behind it.
 const PREFIX: &str = "boxoffice-";
+
+/// How often it is looked whether members have seen it.
+const MEMBERS_POLL: Duration = Duration::from_millis(500);
 
 /// A group that has read what is not there any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,15 +44,40 @@ pub enum SetBack {
     No,
     /// It begins at the beginning of these partitions, and passes over what it has dealt with.
     Yes,
-    /// It could not be set back, because it has members; those that run see by themselves that something is lost.
-    HasMembers,
+    /// Nothing: it has members, who have seen by themselves that something is lost.
+    ByItself,
 }
 
 /// The ends of a partition: the first offset, and the one after the last.
 type Watermarks = HashMap<(&'static str, i32), (i64, i64)>;
 
-/// Sets such groups back, unless it is only to look. Blocks.
-pub(super) fn set_back(brokers: &str, only_look: bool) -> Result<Vec<GroupBeyondTheEnd>, KafkaError> {
+/// Which groups stand beyond the end; nothing is done about them. Blocks.
+pub(super) fn look(brokers: &str) -> Result<Vec<GroupBeyondTheEnd>, KafkaError> {
+    beyond_the_end(brokers, true)
+}
+
+/// Sets such groups back. Waits for those that have members, who alone can; for so long. Blocks.
+pub(super) fn set_back(brokers: &str, patience: Duration) -> Result<Vec<GroupBeyondTheEnd>, ReconcileError> {
+    let (mut all, end) = (BTreeMap::new(), Instant::now() + patience);
+    loop {
+        let found = beyond_the_end(brokers, false)?;
+        let waits: Vec<String> = found
+            .iter()
+            .filter(|group| group.done == SetBack::ByItself)
+            .map(|group| group.name.clone())
+            .collect();
+        all.extend(found.into_iter().map(|group| (group.name.clone(), group)));
+        if waits.is_empty() {
+            return Ok(all.into_values().collect());
+        }
+        if Instant::now() > end {
+            return Err(ReconcileError::GroupsBeyondTheEnd(waits.join(", ")));
+        }
+        thread::sleep(MEMBERS_POLL);
+    }
+}
+
+fn beyond_the_end(brokers: &str, only_look: bool) -> Result<Vec<GroupBeyondTheEnd>, KafkaError> {
     let consumer = consumer(brokers, &format!("{PREFIX}reconcile"))?;
     let watermarks = watermarks(&consumer)?;
     let groups = consumer.fetch_group_list(None, BROKER_TIMEOUT)?;
@@ -91,7 +124,7 @@ fn set_back_one(
                 RDKafkaErrorCode::UnknownMemberId
                 | RDKafkaErrorCode::IllegalGeneration
                 | RDKafkaErrorCode::RebalanceInProgress,
-            )) => SetBack::HasMembers,
+            )) => SetBack::ByItself,
             Err(error) => return Err(error),
         }
     };

@@ -35,7 +35,7 @@ impl Feed {
     }
 
     async fn reconcile(&self, only_look: bool) -> Result<Reconciled, ReconcileError> {
-        reconcile(&self.store, self.kafka.brokers(), only_look, |_| {}).await
+        reconcile(&self.store, self.kafka.brokers(), only_look, Duration::from_secs(3), |_| {}).await
     }
 }
 
@@ -65,6 +65,13 @@ async fn a_group_that_stands_beyond_the_end_is_set_back_if_it_has_no_members() {
         (member.assignment().unwrap().count() > 0).then_some(())
     })
     .await;
-    assert_eq!(feed.reconcile(false).await.unwrap().groups, [beyond(MEMBER, SetBack::HasMembers)]);
+    let refused = feed.reconcile(false).await;
+    assert!(matches!(refused, Err(ReconcileError::GroupsBeyondTheEnd(_))), "{refused:?}");
     assert_eq!(feed.committed(MEMBER), Offset::Offset(7));
+    let sees_it = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        member.commit(&place(0), CommitMode::Sync).unwrap();
+    };
+    let (reconciled, ()) = tokio::join!(feed.reconcile(false), sees_it);
+    assert_eq!(reconciled.unwrap().groups, [beyond(MEMBER, SetBack::ByItself)]);
 }
