@@ -38,6 +38,7 @@ fn in_words(group: &GroupBeyondTheEnd) -> String {
     let done = match done {
         SetBack::No => "it is to be set back",
         SetBack::Yes => "it was set back to their beginning",
+        SetBack::Overgrown => "one has grown past its place, and what it passes over is published again",
         SetBack::ByItself => "its members have seen it, and have begun at their beginning",
     };
     format!("{name} had read what {partitions} partitions have lost: {done}.")

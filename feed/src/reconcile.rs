@@ -77,6 +77,12 @@ pub enum ReconcileError {
          role and reconcile again before it is started"
     )]
     GroupsBeyondTheEnd(String),
+    /// Groups pass over what has come since the loss, and nothing is missing that would bring it again.
+    #[error(
+        "{0} had read what Kafka has lost, and pass over what took its place: stop that role, set the group back to the earliest \
+         offsets (kafka-consumer-groups.sh --reset-offsets --to-earliest), and start it again"
+    )]
+    GroupsPassOver(String),
     /// The brokers fell silent.
     #[error("Kafka did not answer for {} s", BROKER_TIMEOUT.as_secs())]
     Silent,
@@ -110,6 +116,11 @@ pub async fn reconcile(
         Ok::<_, ReconcileError>((groups, Present::read(&asked, mark, &shown)?))
     });
     let (groups, present) = reading.await.expect("reading topics does not panic")?;
+    let overgrown = groups.iter().filter(|group| group.done == SetBack::Overgrown);
+    let overgrown: Vec<&str> = overgrown.map(|group| group.name.as_str()).collect();
+    if present.missing() == 0 && !overgrown.is_empty() {
+        return Err(ReconcileError::GroupsPassOver(overgrown.join(", ")));
+    }
     let mut reconciled = Reconciled { groups, compared: mark, missing: present.missing(), published: 0 };
     if let Some(first) = present.first_missing()
         && !only_look

@@ -6,7 +6,7 @@
 //! such group was set back, or has seen by itself that something is lost.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     thread,
     time::{Duration, Instant},
 };
@@ -22,6 +22,8 @@ use crate::topics::{STREAM_TYPES, topic_of};
 
 /// The groups of Boxoffice are called so, each with the consumer's name behind it.
 const PREFIX: &str = "boxoffice-";
+/// A name for whoever only reads.
+const RECONCILE: &str = "boxoffice-reconcile";
 
 /// How often it is looked whether members have seen it.
 const MEMBERS_POLL: Duration = Duration::from_millis(500);
@@ -38,97 +40,125 @@ pub struct GroupBeyondTheEnd {
 }
 
 /// What was done about a group that stands beyond the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SetBack {
     /// Nothing, for it was only to be looked at.
     No,
     /// It begins at the beginning of these partitions, and passes over what it has dealt with.
     Yes,
-    /// Nothing: it has members, who have seen by themselves that something is lost.
+    /// Nothing: its members have seen by themselves that something is lost.
     ByItself,
+    /// Nothing: before its members have seen it, a partition has grown past its place. It passes over what has come since the
+    /// loss, unless that is published again.
+    Overgrown,
 }
 
 /// The ends of a partition: the first offset, and the one after the last.
 type Watermarks = HashMap<(&'static str, i32), (i64, i64)>;
 
+/// A group, and where it stands beyond the end.
+struct Beyond {
+    name: String,
+    consumer: BaseConsumer,
+    places: HashMap<(&'static str, i32), i64>,
+}
+
 /// Which groups stand beyond the end; nothing is done about them. Blocks.
 pub(super) fn look(brokers: &str) -> Result<Vec<GroupBeyondTheEnd>, KafkaError> {
-    beyond_the_end(brokers, true)
+    let watermarks = watermarks(&consumer(brokers, RECONCILE)?)?;
+    Ok(beyond_the_end(brokers, &watermarks)?.iter().map(|group| group.told(SetBack::No)).collect())
 }
 
 /// Sets such groups back. Waits for those that have members, who alone can; for so long. Blocks.
 pub(super) fn set_back(brokers: &str, patience: Duration) -> Result<Vec<GroupBeyondTheEnd>, ReconcileError> {
-    let (mut all, end) = (BTreeMap::new(), Instant::now() + patience);
+    let reader = consumer(brokers, RECONCILE)?;
+    let mut waiting = beyond_the_end(brokers, &watermarks(&reader)?)?;
+    let (mut done, end) = (vec![], Instant::now() + patience);
     loop {
-        let found = beyond_the_end(brokers, false)?;
-        let waits: Vec<String> = found
-            .iter()
-            .filter(|group| group.done == SetBack::ByItself)
-            .map(|group| group.name.clone())
-            .collect();
-        all.extend(found.into_iter().map(|group| (group.name.clone(), group)));
-        if waits.is_empty() {
-            return Ok(all.into_values().collect());
+        let (watermarks, mut still) = (watermarks(&reader)?, vec![]);
+        for group in waiting {
+            match group.see_to(&watermarks)? {
+                Some(set_back) => done.push(group.told(set_back)),
+                None => still.push(group),
+            }
+        }
+        if still.is_empty() {
+            return Ok(done);
         }
         if Instant::now() > end {
-            return Err(ReconcileError::GroupsBeyondTheEnd(waits.join(", ")));
+            let names: Vec<&str> = still.iter().map(|group| group.name.as_str()).collect();
+            return Err(ReconcileError::GroupsBeyondTheEnd(names.join(", ")));
         }
+        waiting = still;
         thread::sleep(MEMBERS_POLL);
     }
 }
 
-fn beyond_the_end(brokers: &str, only_look: bool) -> Result<Vec<GroupBeyondTheEnd>, KafkaError> {
-    let consumer = consumer(brokers, &format!("{PREFIX}reconcile"))?;
-    let watermarks = watermarks(&consumer)?;
-    let groups = consumer.fetch_group_list(None, BROKER_TIMEOUT)?;
+fn beyond_the_end(brokers: &str, watermarks: &Watermarks) -> Result<Vec<Beyond>, KafkaError> {
+    let groups = consumer(brokers, RECONCILE)?.fetch_group_list(None, BROKER_TIMEOUT)?;
     let mut names: Vec<&str> = groups.groups().iter().map(|group| group.name()).collect();
     names.sort_unstable();
     let mut found = vec![];
     for name in names.into_iter().filter(|name| name.starts_with(PREFIX)) {
-        found.extend(set_back_one(brokers, name, &watermarks, only_look)?);
+        let consumer = consumer(brokers, name)?;
+        let mut places = committed(&consumer, watermarks.keys())?;
+        places.retain(|partition, at| *at > watermarks[partition].1);
+        if !places.is_empty() {
+            found.push(Beyond { name: name.to_owned(), consumer, places });
+        }
     }
     Ok(found)
 }
 
-fn set_back_one(
-    brokers: &str,
-    name: &str,
-    watermarks: &Watermarks,
-    only_look: bool,
-) -> Result<Option<GroupBeyondTheEnd>, KafkaError> {
-    let consumer = consumer(brokers, name)?;
-    let mut all = TopicPartitionList::new();
-    for (topic, partition) in watermarks.keys() {
-        all.add_partition(topic, *partition);
-    }
-    let committed = consumer.committed_offsets(all, BROKER_TIMEOUT)?;
-    let mut back = TopicPartitionList::new();
-    for ((topic, partition), (low, high)) in watermarks {
-        let at = committed.find_partition(topic, *partition).map(|element| element.offset());
-        if let Some(Offset::Offset(at)) = at
-            && at > *high
-        {
-            back.add_partition_offset(topic, *partition, Offset::Offset(*low))?;
+impl Beyond {
+    /// What came of it; nothing yet, if its members have still to see it.
+    fn see_to(&self, watermarks: &Watermarks) -> Result<Option<SetBack>, KafkaError> {
+        let now = committed(&self.consumer, self.places.keys())?;
+        let is_back = |(partition, at): (_, &i64)| now.get(partition).is_none_or(|now| now < at);
+        if self.places.iter().all(is_back) {
+            return Ok(Some(SetBack::ByItself));
         }
-    }
-    if back.count() == 0 {
-        return Ok(None);
-    }
-    let done = if only_look {
-        SetBack::No
-    } else {
+        let mut back = TopicPartitionList::new();
+        for (topic, partition) in self.places.keys() {
+            let (low, _) = watermarks[&(*topic, *partition)];
+            back.add_partition_offset(topic, *partition, Offset::Offset(low))?;
+        }
         // Kafka takes it from somebody who is no member only where there are none.
-        match consumer.commit(&back, CommitMode::Sync) {
-            Ok(()) => SetBack::Yes,
+        match self.consumer.commit(&back, CommitMode::Sync) {
+            Ok(()) => Ok(Some(SetBack::Yes)),
             Err(KafkaError::ConsumerCommit(
                 RDKafkaErrorCode::UnknownMemberId
                 | RDKafkaErrorCode::IllegalGeneration
                 | RDKafkaErrorCode::RebalanceInProgress,
-            )) => SetBack::ByItself,
-            Err(error) => return Err(error),
+            )) => {
+                let is_overgrown = self.places.iter().any(|(partition, at)| *at <= watermarks[partition].1);
+                Ok(is_overgrown.then_some(SetBack::Overgrown))
+            }
+            Err(error) => Err(error),
         }
+    }
+
+    fn told(&self, done: SetBack) -> GroupBeyondTheEnd {
+        GroupBeyondTheEnd { name: self.name.clone(), partitions: self.places.len(), done }
+    }
+}
+
+/// The offsets that a group has committed.
+fn committed<'a>(
+    consumer: &BaseConsumer,
+    partitions: impl Iterator<Item = &'a (&'static str, i32)>,
+) -> Result<HashMap<(&'static str, i32), i64>, KafkaError> {
+    let (mut list, mut all) = (TopicPartitionList::new(), vec![]);
+    for (topic, partition) in partitions {
+        list.add_partition(topic, *partition);
+        all.push((*topic, *partition));
+    }
+    let committed = consumer.committed_offsets(list, BROKER_TIMEOUT)?;
+    let at = |(topic, partition): (&'static str, i32)| {
+        let found = committed.find_partition(topic, partition)?;
+        if let Offset::Offset(at) = found.offset() { Some(((topic, partition), at)) } else { None }
     };
-    Ok(Some(GroupBeyondTheEnd { name: name.to_owned(), partitions: back.count(), done }))
+    Ok(all.into_iter().filter_map(at).collect())
 }
 
 fn watermarks(consumer: &BaseConsumer) -> Result<Watermarks, KafkaError> {

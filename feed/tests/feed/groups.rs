@@ -6,6 +6,7 @@ use feed::reconcile::{GroupBeyondTheEnd, ReconcileError, Reconciled, SetBack, re
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
+    producer::{BaseProducer, BaseRecord, Producer},
 };
 use testkit::eventually;
 
@@ -32,6 +33,17 @@ impl Feed {
     fn committed(&self, group: &str) -> Offset {
         let committed = self.consumer(group).committed_offsets(place(0), DEADLINE).unwrap();
         committed.elements()[0].offset()
+    }
+
+    /// So many records in that partition, of nobody's.
+    fn fill_up_to(&self, records: usize) {
+        let mut config = ClientConfig::new();
+        let producer: BaseProducer = config.set("bootstrap.servers", self.kafka.brokers()).create().unwrap();
+        for _ in 0..records {
+            let record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to("boxoffice.event.v1").partition(0);
+            producer.send(record.payload(b"nobody's")).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(DEADLINE).unwrap();
     }
 
     async fn reconcile(&self, only_look: bool) -> Result<Reconciled, ReconcileError> {
@@ -74,4 +86,13 @@ async fn a_group_that_stands_beyond_the_end_is_set_back_if_it_has_no_members() {
     };
     let (reconciled, ()) = tokio::join!(feed.reconcile(false), sees_it);
     assert_eq!(reconciled.unwrap().groups, [beyond(MEMBER, SetBack::ByItself)]);
+
+    // Others' records take its place before it has seen it, and nothing is missing that would be published again.
+    member.commit(&place(7), CommitMode::Sync).unwrap();
+    let grows = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        feed.fill_up_to(7);
+    };
+    let (refused, ()) = tokio::join!(feed.reconcile(false), grows);
+    assert!(matches!(refused, Err(ReconcileError::GroupsPassOver(_))), "{refused:?}");
 }
