@@ -65,14 +65,14 @@ struct Beyond {
 
 /// Which groups stand beyond the end; nothing is done about them. Blocks.
 pub(super) fn look(brokers: &str) -> Result<Vec<GroupBeyondTheEnd>, KafkaError> {
-    let watermarks = watermarks(&consumer(brokers, RECONCILE)?)?;
-    Ok(beyond_the_end(brokers, &watermarks)?.iter().map(|group| group.told(SetBack::No)).collect())
+    let found = beyond_the_end(brokers, &consumer(brokers, RECONCILE)?)?;
+    Ok(found.iter().map(|group| group.told(SetBack::No)).collect())
 }
 
 /// Sets such groups back. Waits for those that have members, who alone can; for so long. Blocks.
 pub(super) fn set_back(brokers: &str, patience: Duration) -> Result<Vec<GroupBeyondTheEnd>, ReconcileError> {
     let reader = consumer(brokers, RECONCILE)?;
-    let mut waiting = beyond_the_end(brokers, &watermarks(&reader)?)?;
+    let mut waiting = beyond_the_end(brokers, &reader)?;
     let (mut done, end) = (vec![], Instant::now() + patience);
     loop {
         let (watermarks, mut still) = (watermarks(&reader)?, vec![]);
@@ -94,19 +94,22 @@ pub(super) fn set_back(brokers: &str, patience: Duration) -> Result<Vec<GroupBey
     }
 }
 
-fn beyond_the_end(brokers: &str, watermarks: &Watermarks) -> Result<Vec<Beyond>, KafkaError> {
-    let groups = consumer(brokers, RECONCILE)?.fetch_group_list(None, BROKER_TIMEOUT)?;
+fn beyond_the_end(brokers: &str, reader: &BaseConsumer) -> Result<Vec<Beyond>, KafkaError> {
+    let groups = reader.fetch_group_list(None, BROKER_TIMEOUT)?;
     let mut names: Vec<&str> = groups.groups().iter().map(|group| group.name()).collect();
     names.sort_unstable();
-    let mut found = vec![];
+    let (partitions, mut found) = (watermarks(reader)?, vec![]);
     for name in names.into_iter().filter(|name| name.starts_with(PREFIX)) {
         let consumer = consumer(brokers, name)?;
-        let mut places = committed(&consumer, watermarks.keys())?;
-        places.retain(|partition, at| *at > watermarks[partition].1);
-        if !places.is_empty() {
-            found.push(Beyond { name: name.to_owned(), consumer, places });
-        }
+        let places = committed(&consumer, partitions.keys())?;
+        found.push(Beyond { name: name.to_owned(), consumer, places });
     }
+    // After the places: both go on meanwhile.
+    let watermarks = watermarks(reader)?;
+    for group in &mut found {
+        group.places.retain(|partition, at| *at > watermarks[partition].1);
+    }
+    found.retain(|group| !group.places.is_empty());
     Ok(found)
 }
 
