@@ -15,6 +15,8 @@ use crate::{DEADLINE, Feed};
 const BEYOND: &str = "boxoffice-beyond";
 const BEFORE: &str = "boxoffice-before";
 const MEMBER: &str = "boxoffice-member";
+/// Longer than it takes to look at all groups.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A place in the first partition of shows.
 fn place(offset: i64) -> TopicPartitionList {
@@ -47,7 +49,7 @@ impl Feed {
     }
 
     async fn reconcile(&self, only_look: bool) -> Result<Reconciled, ReconcileError> {
-        reconcile(&self.store, self.kafka.brokers(), only_look, Duration::from_secs(3), |_| {}).await
+        reconcile(&self.store, self.kafka.brokers(), only_look, PATIENCE, |_| {}).await
     }
 }
 
@@ -81,7 +83,7 @@ async fn a_group_that_stands_beyond_the_end_is_set_back_if_it_has_no_members() {
     assert!(matches!(refused, Err(ReconcileError::GroupsBeyondTheEnd(_))), "{refused:?}");
     assert_eq!(feed.committed(MEMBER), Offset::Offset(7));
     let sees_it = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(PATIENCE / 3).await;
         member.commit(&place(0), CommitMode::Sync).unwrap();
     };
     let (reconciled, ()) = tokio::join!(feed.reconcile(false), sees_it);
@@ -90,7 +92,7 @@ async fn a_group_that_stands_beyond_the_end_is_set_back_if_it_has_no_members() {
     // Others' records take its place before it has seen it, and nothing is missing that would be published again.
     member.commit(&place(7), CommitMode::Sync).unwrap();
     let grows = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(PATIENCE / 3).await;
         feed.fill_up_to(7);
     };
     let (refused, ()) = tokio::join!(feed.reconcile(false), grows);
