@@ -92,7 +92,7 @@ pub enum ReconcileError {
 }
 
 /// How long members of a group may take to see that something is lost: they may have to join it anew first.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Makes Kafka carry every event up to the mark; unless it is only to look. Relays and consumers may run meanwhile.
 ///

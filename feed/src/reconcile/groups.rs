@@ -86,7 +86,14 @@ pub(super) fn set_back(brokers: &str, patience: Duration) -> Result<Vec<GroupBey
             return Ok(done);
         }
         if Instant::now() > end {
-            let names: Vec<&str> = still.iter().map(|group| group.name.as_str()).collect();
+            // Where there is nothing, members have nothing to commit: by now they stand at the beginning.
+            let (seen, unseen): (Vec<Beyond>, Vec<Beyond>) =
+                still.into_iter().partition(|group| group.waits_only_where_nothing_is(&watermarks));
+            done.extend(seen.iter().map(|group| group.told(SetBack::ByItself)));
+            if unseen.is_empty() {
+                return Ok(done);
+            }
+            let names: Vec<&str> = unseen.iter().map(|group| group.name.as_str()).collect();
             return Err(ReconcileError::GroupsBeyondTheEnd(names.join(", ")));
         }
         waiting = still;
@@ -139,6 +146,10 @@ impl Beyond {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn waits_only_where_nothing_is(&self, watermarks: &Watermarks) -> bool {
+        self.places.keys().all(|partition| watermarks[partition].0 == watermarks[partition].1)
     }
 
     fn told(&self, done: SetBack) -> GroupBeyondTheEnd {
