@@ -16,9 +16,10 @@ use crate::{
 /// What the caller is told, as it happens
 ///
 /// A stream of server-sent events: `notification`, the shape of an item of `/notifications`, for each one that comes into
-/// the inbox; of more than 100 at once, for the newest 100. Every message has an `id`. Who sends the last one back as `Last-Event-ID` gets what was missed, with an id
-/// that is not known all there is, and then goes on; of either the newest 100. Without one the stream begins with what
-/// comes next: to show an inbox, open the stream first and then read the list.
+/// the inbox; of more than 100 at once, for the newest 100. Every message has an `id`. Who sends the last one back as
+/// `Last-Event-ID` gets what was missed, with an id that is not known all there is, and then goes on; of either the
+/// newest 100. Without one the stream begins with what comes next: to show an inbox, open the stream first and then
+/// read the list.
 ///
 /// A notification is told once by a stream; one that is read later is not told again. It comes in the order in which it
 /// gets into the inbox, which is not always that of `createdAt`.
