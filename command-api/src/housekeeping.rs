@@ -38,13 +38,22 @@ async fn run(store: EventStore, signing_key: Weak<SigningKey>) {
     }
 }
 
+/// Part by part, until nothing is left that has lapsed.
 async fn sweep(store: &EventStore) -> Result<(), sqlx::Error> {
-    login_attempts::sweep(store.pool()).await?;
-    while store.sweep_receipts().await? {
+    let pool = store.pool();
+    loop {
+        let may_be_more = [
+            login_attempts::sweep(pool).await?,
+            store.sweep_receipts().await?,
+            sessions::sweep(pool).await?,
+            receive_stripe_webhook::sweep(pool).await?,
+        ];
+        if !may_be_more.contains(&true) {
+            return Ok(());
+        }
         tokio::time::sleep(SWEEP_PAUSE).await;
     }
-    while sessions::sweep(store.pool()).await? {
-        tokio::time::sleep(SWEEP_PAUSE).await;
-    }
-    receive_stripe_webhook::sweep(store.pool()).await
 }
+
+#[cfg(test)]
+mod tests;

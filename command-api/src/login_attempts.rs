@@ -109,8 +109,8 @@ fn too_many(seconds_left: i32) -> Problem {
         .retry_after(seconds_left.max(1).unsigned_abs())
 }
 
-/// Forgets counters whose time is over.
-pub(crate) async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
+/// Forgets counters whose time is over; some of them, if there are many. Answers whether there may be more.
+pub(crate) async fn sweep(pool: &PgPool) -> Result<bool, sqlx::Error> {
     sqlx::query(
         "delete from login_attempts where subject in (
              select subject from login_attempts
@@ -121,8 +121,8 @@ pub(crate) async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
     .bind(WINDOW_MINUTES)
     .bind(SWEEP_LIMIT)
     .execute(pool)
-    .await?;
-    Ok(())
+    .await
+    .map(|swept| swept.rows_affected() >= SWEEP_LIMIT as u64)
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@
 //! has ended every booking is looked at: the commit that made its row of `read_model.bookings`, less the commit that
 //! appended its event. Both times are taken by one clock at the same step of a commit.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
@@ -13,7 +16,7 @@ use testkit::kafka::KafkaServer;
 
 use crate::{
     buyers::Bookings,
-    kafka,
+    kafka::RoundTrips,
     load::Pace,
     rows::{Figure, Ratio, Row, Unit},
     run::Run,
@@ -36,6 +39,9 @@ const FOLLOWERS: [&str; 4] = ["relay", "projector", "processes", "query-api"];
 const SAMPLES: usize = 3_000;
 /// An event of a booking, roughly.
 const BODY_BYTES: usize = 500;
+const TOPIC: &str = "round-trips";
+/// Between two samples beside a load, which they are not to add to.
+const PAUSE: Duration = Duration::from_millis(5);
 /// How long there is load before anything is measured: a broker in service has been compiled by Java long ago, which takes a
 /// third of a core at first, and a PostgreSQL in service has files of its log to use again.
 const WARMING: Duration = Duration::from_secs(30);
@@ -67,6 +73,8 @@ pub(crate) fn r6() -> Row {
             Figure::new("p99 from commit to the place in the event log", Unit::Milliseconds),
             Figure::new("p99 of a one-row commit", Unit::Milliseconds),
             Figure::new("p99 of a Kafka round trip", Unit::Milliseconds),
+            Figure::new("p99 of a one-row commit beside the same load again", Unit::Milliseconds),
+            Figure::new("p99 of a Kafka round trip beside the same load again", Unit::Milliseconds),
             Figure::new(format!("peak with all of them, closed loop, {CLIENTS} clients"), Unit::PerSecond),
             Figure::new("rate at half of the peak", Unit::PerSecond),
             Figure::new("how long the read model took to catch up with the peak", Unit::Milliseconds),
@@ -80,6 +88,9 @@ pub(crate) fn r6() -> Row {
                 WARMING.as_secs()
             ),
             "Kafka round trip: a record of 500 bytes, acks=all, linger 0, until a waiting consumer has it".to_owned(),
+            "beside the same load: what a commit and a round trip alone, without the product, take on a machine that is as \
+             busy; the ratio is not divided by it"
+                .to_owned(),
         ],
     }
 }
@@ -103,8 +114,8 @@ pub(crate) async fn measure_r6(run: &Run, row: &mut Row, _: bool) -> Result<()> 
     load("R6 warming", Pace::Closed { clients: CLIENTS }, WARMING).await?;
     catch_up(&servers).await?;
     servers.checkpoint().await?;
-    let commit = p99(commits(&servers).await?);
-    let round_trip = p99(kafka::round_trips(kafka.brokers(), SAMPLES).await?);
+    let mut bare = Bare::prepare(&servers, &kafka).await?;
+    let at_rest = bare.times().await?;
     let peak = load("R6 peak", Pace::Closed { clients: CLIENTS }, run.duration).await?;
     let behind = catch_up(&servers).await?;
     let since = now(&servers).await?;
@@ -113,15 +124,26 @@ pub(crate) async fn measure_r6(run: &Run, row: &mut Row, _: bool) -> Result<()> 
     catch_up(&servers).await?;
     let [p50, p99, longest] = until_visible(&servers, since).await?;
     let [p50_logged, p99_logged] = until_logged(&servers, since).await?;
+    let beside_load = bare.times_beside(load("R6 half, beside bare ones", half, run.duration)).await?;
     for process in followers.into_iter().chain(command_api) {
         process.stop().await;
     }
 
     row.ours.rounds.push(p99);
-    row.theirs.rounds.push(commit + round_trip);
-    let behind = behind.as_secs_f64() * 1e3;
-    let others =
-        [p50, longest, p50_logged, p99_logged, commit, round_trip, peak.rate(), at_half.rate(), behind];
+    row.theirs.rounds.push(at_rest.commit + at_rest.round_trip);
+    let others = [
+        p50,
+        longest,
+        p50_logged,
+        p99_logged,
+        at_rest.commit,
+        at_rest.round_trip,
+        beside_load.commit,
+        beside_load.round_trip,
+        peak.rate(),
+        at_half.rate(),
+        behind.as_secs_f64() * 1e3,
+    ];
     for (figure, value) in row.others.iter_mut().zip(others) {
         figure.rounds.push(value);
     }
@@ -154,21 +176,77 @@ async fn load(
     Ok(summary)
 }
 
-/// Rows of an event's size, each in a transaction of its own.
-async fn commits(servers: &Servers) -> Result<Vec<Duration>> {
-    let mut connection = PgConnection::connect(&servers.url(DATABASE)).await?;
-    sqlx::query("create table commits (id bigint generated always as identity primary key, body text)")
-        .execute(&mut connection)
-        .await?;
-    let body = "x".repeat(BODY_BYTES);
-    let mut taken = Vec::with_capacity(SAMPLES);
-    for _ in 0..SAMPLES {
-        let started = Instant::now();
-        sqlx::query("insert into commits (body) values ($1)").bind(&body).execute(&mut connection).await?;
-        taken.push(started.elapsed());
+/// What the denominator consists of, and how long it takes.
+struct Bare {
+    connection: PgConnection,
+    round_trips: RoundTrips,
+    row: String,
+}
+
+/// The p99 of either, in milliseconds.
+#[derive(Clone, Copy)]
+struct BareTimes {
+    commit: f64,
+    round_trip: f64,
+}
+
+impl Bare {
+    async fn prepare(servers: &Servers, kafka: &KafkaServer) -> Result<Self> {
+        let mut connection = PgConnection::connect(&servers.url(DATABASE)).await?;
+        sqlx::query("create table commits (id bigint generated always as identity primary key, body text)")
+            .execute(&mut connection)
+            .await?;
+        let round_trips = RoundTrips::prepare(kafka.brokers(), TOPIC).await?;
+        Ok(Self { connection, round_trips, row: "x".repeat(BODY_BYTES) })
     }
-    connection.close().await?;
-    Ok(taken)
+
+    /// A row of an event's size in a transaction of its own.
+    async fn commit(&mut self) -> Result<Duration> {
+        let started = Instant::now();
+        sqlx::query("insert into commits (body) values ($1)")
+            .bind(&self.row)
+            .execute(&mut self.connection)
+            .await?;
+        Ok(started.elapsed())
+    }
+
+    /// Of commits one after the other, then of round trips one after the other.
+    async fn times(&mut self) -> Result<BareTimes> {
+        let mut commits = Vec::with_capacity(SAMPLES);
+        for _ in 0..SAMPLES {
+            commits.push(self.commit().await?);
+        }
+        let mut round_trips = Vec::with_capacity(SAMPLES);
+        for _ in 0..SAMPLES {
+            round_trips.push(self.round_trips.one().await?);
+        }
+        Ok(BareTimes { commit: p99(commits), round_trip: p99(round_trips) })
+    }
+
+    /// Of a commit and a round trip in turn, now and then, until the load beside them ends.
+    async fn times_beside(&mut self, load: impl Future<Output = Result<Summary>>) -> Result<BareTimes> {
+        let mut load = pin!(load);
+        let mut commits = Vec::new();
+        let mut round_trips = Vec::new();
+        loop {
+            let sample = async {
+                tokio::time::sleep(PAUSE).await;
+                Ok::<_, anyhow::Error>((self.commit().await?, self.round_trips.one().await?))
+            };
+            tokio::select! {
+                ended = &mut load => { ended?; break; }
+                sample = sample => {
+                    let (commit, round_trip) = sample?;
+                    commits.push(commit);
+                    round_trips.push(round_trip);
+                }
+            }
+        }
+        if commits.is_empty() {
+            bail!("no commit and no round trip ended while there was load");
+        }
+        Ok(BareTimes { commit: p99(commits), round_trip: p99(round_trips) })
+    }
 }
 
 /// In milliseconds.

@@ -90,8 +90,8 @@ async fn is_new(api: &CommandApi, notice: &Notice, booking_id: Uuid) -> Result<b
         .await
 }
 
-/// Forgets what Stripe said long ago.
-pub(crate) async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
+/// Forgets what Stripe said long ago; some of it, if there is much. Answers whether there may be more.
+pub(crate) async fn sweep(pool: &PgPool) -> Result<bool, sqlx::Error> {
     sqlx::query(
         "delete from webhooks where id in (
              select id from webhooks where received_at <= clock_timestamp() - make_interval(days => $1)
@@ -101,6 +101,6 @@ pub(crate) async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
     .bind(KEPT_DAYS)
     .bind(SWEEP_LIMIT)
     .execute(pool)
-    .await?;
-    Ok(())
+    .await
+    .map(|swept| swept.rows_affected() >= SWEEP_LIMIT as u64)
 }
