@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -32,6 +33,10 @@ pub const HEADER_READ_DEADLINE: Duration = Duration::from_secs(75);
 /// The most connections at once; more wait in the listener's backlog.
 pub const MAX_CONNECTIONS: usize = 10_000;
 
+/// How long a client may leave what it was sent unread; then its connection is cut. Otherwise whoever stops reading a live
+/// stream would keep its place for good.
+pub const UNREAD_DEADLINE: Duration = Duration::from_secs(60);
+
 /// How long to wait after the system refused a connection, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -40,6 +45,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub struct Server {
     listener: TcpListener,
     drain_deadline: Duration,
+    unread_deadline: Duration,
 }
 
 impl Server {
@@ -49,13 +55,20 @@ impl Server {
     /// When the address cannot be used, for example because another process listens there.
     pub async fn bind(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        Ok(Self { listener, drain_deadline: DRAIN_DEADLINE })
+        Ok(Self { listener, drain_deadline: DRAIN_DEADLINE, unread_deadline: UNREAD_DEADLINE })
     }
 
     /// Cuts connections after another time than [`DRAIN_DEADLINE`].
     #[must_use]
     pub fn drain_deadline(mut self, deadline: Duration) -> Self {
         self.drain_deadline = deadline;
+        self
+    }
+
+    /// Cuts connections of clients that do not read after another time than [`UNREAD_DEADLINE`].
+    #[must_use]
+    pub fn unread_deadline(mut self, deadline: Duration) -> Self {
+        self.unread_deadline = deadline;
         self
     }
 
@@ -78,7 +91,7 @@ impl Server {
             let accepted = tokio::select! {
                 () = shutdown.requested() => break,
                 Some(_) = connections.join_next() => continue,
-                accepted = accept(&self.listener, &permits) => accepted,
+                accepted = self.accept(&permits) => accepted,
             };
             match accepted {
                 Ok((stream, peer, permit)) => {
@@ -97,16 +110,18 @@ impl Server {
         drop(self.listener);
         drain(connections, self.drain_deadline).await;
     }
+
+    async fn accept(&self, permits: &Arc<Semaphore>) -> io::Result<Accepted> {
+        let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
+        let (stream, peer) = self.listener.accept().await?;
+        stream.set_nodelay(true)?;
+        // Counts what the client's system has not acknowledged as well as what it has no room for.
+        SockRef::from(&stream).set_tcp_user_timeout(Some(self.unread_deadline))?;
+        Ok((stream, peer, permit))
+    }
 }
 
 type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
-
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> io::Result<Accepted> {
-    let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
-    let (stream, peer) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, peer, permit))
-}
 
 async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: Shutdown) {
     let service = service_fn(move |request: Request<Incoming>| {

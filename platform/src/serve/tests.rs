@@ -1,3 +1,6 @@
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
 use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -80,4 +83,25 @@ async fn a_connection_that_does_not_end_is_cut() {
     served.shutdown.request();
     tokio::time::timeout(PATIENCE, served.run).await.unwrap().unwrap();
     assert_eq!(rest(slow).await, "");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut() {
+    let (gone, is_gone) = tokio::sync::oneshot::channel::<()>();
+    let gone = Arc::new(std::sync::Mutex::new(Some(gone)));
+    let endless = || async move {
+        let gone = gone.lock().unwrap().take();
+        let chunks = futures::stream::repeat_with(move || {
+            let _kept_as_long_as_the_stream = &gone;
+            Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 65_536]))
+        });
+        Body::from_stream(chunks)
+    };
+    let server = Server::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let server = server.unread_deadline(Duration::from_secs(1));
+    let address = server.address().unwrap();
+    tokio::spawn(server.run(Router::new().route("/endless", get(endless)), Shutdown::new()));
+    let _unread = request(address, "/endless").await;
+    let gone = tokio::time::timeout(PATIENCE, is_gone).await.expect("the stream has ended");
+    assert!(gone.is_err(), "nobody sends, the sender is dropped");
 }
