@@ -254,6 +254,24 @@ async fn a_draft_is_streamed_to_its_host_alone() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_with_the_token_that_opened_it_and_without_one_it_goes_on() {
+    let app = App::new("live_token").await;
+    let host = app.person_for("host", TimeDelta::seconds(3));
+    let draft = Staged::draft(&app, &host).await;
+    let mut show = Staged::general_admission(&app).await;
+    let mut of_draft = Client::of(app.open(Some(&host), &draft.path("live"), None).await);
+    let mut with_token = Client::of(app.open(Some(&host), &show.path("live"), None).await);
+    let mut without = Client::watch(&app, &show, None).await;
+    for client in [&mut of_draft, &mut with_token, &mut without] {
+        client.expect("availability").await;
+    }
+    assert!(of_draft.next().await.is_none());
+    assert!(with_token.next().await.is_none());
+    show.hold_one(Utc::now()).await;
+    without.expect("availability").await;
+}
+
+#[tokio::test]
 async fn there_is_room_for_so_many_readers_and_a_place_becomes_free_again() {
     let app = App::with("live_room", |api| api.max_live_readers(2)).await;
     let show = Staged::hall(&app, 1, 5).await;
