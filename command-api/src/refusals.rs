@@ -80,6 +80,7 @@ pub(crate) fn show(error: ShowError) -> Problem {
 /// The field of a body whose time does not fit the others.
 pub(crate) const fn schedule_field(error: ScheduleError) -> &'static str {
     match error {
+        ScheduleError::BeyondRfc3339(field) => field,
         ScheduleError::EndsBeforeItStarts | ScheduleError::TooShort | ScheduleError::TooLong => "endDateTime",
         ScheduleError::SalesEndBeforeTheyStart => "salesEnd",
         ScheduleError::SalesStartAfterTheEnd => "salesStart",

@@ -82,6 +82,14 @@ pub async fn dealt_with<T, E>(
     timeout(BATCH_DEADLINE, batch).await.unwrap_or_else(|_elapsed| Err(no_answer_means(no_answer())))
 }
 
+/// Whether it is an event's fault, so that trying it again leads nowhere: its data (SQLSTATE class 22) or a constraint that it
+/// breaks (class 23).
+#[must_use]
+pub fn blames_the_data(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
 fn no_answer() -> sqlx::Error {
     sqlx::Error::Protocol("the server does not answer".to_owned())
 }

@@ -26,7 +26,7 @@ mod source;
 pub mod topics;
 
 pub use cloud_event::MalformedRecord;
-pub use follower_connection::{FollowerConnection, answered, dealt_with};
+pub use follower_connection::{FollowerConnection, answered, blames_the_data, dealt_with};
 pub use log_source::LogSource;
 pub use publisher::PublishError;
 pub use relay::{Relay, RelayState};

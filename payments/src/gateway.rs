@@ -38,12 +38,9 @@ pub trait Gateway: fmt::Debug + Send + Sync {
     /// Sends money back.
     async fn refund(&self, refund: &NewRefund) -> Result<GatewayRefund, GatewayError>;
 
-    /// A refund as it is now: the newest try of it that has not failed, else the newest.
-    async fn find_refund(
-        &self,
-        reference: &str,
-        refund_id: Uuid,
-    ) -> Result<Option<GatewayRefund>, GatewayError>;
+    /// A refund as it is now: the newest try of it that has not failed; else what somebody gave back by hand, once that is
+    /// all of its amount; else the newest try.
+    async fn find_refund(&self, refund: &NewRefund) -> Result<Option<GatewayRefund>, GatewayError>;
 
     /// Whether it makes sense to begin something now.
     fn is_available(&self) -> bool {

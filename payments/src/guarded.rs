@@ -156,12 +156,8 @@ impl<G: Gateway> Gateway for Guarded<G> {
         self.call(|| self.gateway.refund(refund)).await
     }
 
-    async fn find_refund(
-        &self,
-        reference: &str,
-        refund_id: Uuid,
-    ) -> Result<Option<GatewayRefund>, GatewayError> {
-        self.call(|| self.gateway.find_refund(reference, refund_id)).await
+    async fn find_refund(&self, refund: &NewRefund) -> Result<Option<GatewayRefund>, GatewayError> {
+        self.call(|| self.gateway.find_refund(refund)).await
     }
 
     /// Not while the circuit is open, save for the one call that finds out.

@@ -251,7 +251,7 @@ impl Gateway for Stripe {
                 Err(failure) => return self.given_back_by_hand(refund, failure.error).await,
             }
             // It may have been made before that error came about.
-            let found = self.find_refund(&refund.reference, refund.refund_id).await?;
+            let found = self.find_refund(refund).await?;
             if let Some(found) = found.filter(|found| found.resumed >= refund.resumed) {
                 return Ok(found);
             }
@@ -259,15 +259,14 @@ impl Gateway for Stripe {
         Err(failed)
     }
 
-    async fn find_refund(
-        &self,
-        reference: &str,
-        refund_id: Uuid,
-    ) -> Result<Option<GatewayRefund>, GatewayError> {
-        let found = self.refunds_of(reference).await?;
-        let tries = found.iter().filter(|refund| refund.is_of(refund_id));
+    async fn find_refund(&self, refund: &NewRefund) -> Result<Option<GatewayRefund>, GatewayError> {
+        let found = self.refunds_of(&refund.reference).await?;
+        let tries = found.iter().filter(|found| found.is_of(refund.refund_id));
         let tries = tries.map(Refund::refund).collect::<Result<Vec<_>, _>>()?;
-        let has_failed = |refund: &GatewayRefund| matches!(refund.standing, RefundStanding::Failed { .. });
-        Ok(tries.iter().find(|refund| !has_failed(refund)).or(tries.first()).cloned())
+        let has_failed = |refund: &&GatewayRefund| matches!(refund.standing, RefundStanding::Failed { .. });
+        if let Some(found) = tries.iter().find(|found| !has_failed(found)) {
+            return Ok(Some(found.clone()));
+        }
+        Ok(refunds::by_hand(&found, refund)?.or_else(|| tries.first().cloned()))
     }
 }

@@ -215,20 +215,16 @@ impl<L: Ledger> Gateway for TestGateway<L> {
     }
 
     /// One that was pending is made by then.
-    async fn find_refund(
-        &self,
-        reference: &str,
-        refund_id: Uuid,
-    ) -> Result<Option<GatewayRefund>, GatewayError> {
+    async fn find_refund(&self, refund: &NewRefund) -> Result<Option<GatewayRefund>, GatewayError> {
         let (page, ()) = self
-            .change(reference, |page| {
+            .change(&refund.reference, |page| {
                 let pending = page.refunded.iter_mut().filter(|refunded| {
-                    refunded.refund_id == refund_id && refunded.standing == RefundedStanding::Pending
+                    refunded.refund_id == refund.refund_id && refunded.standing == RefundedStanding::Pending
                 });
                 pending.for_each(|refunded| refunded.standing = RefundedStanding::Made);
                 Ok(())
             })
             .await?;
-        Ok(page.refund(refund_id))
+        Ok(page.refund(refund.refund_id))
     }
 }

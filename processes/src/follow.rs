@@ -8,8 +8,8 @@ use domain::{
     show::{ShowEvent, Taken},
 };
 use event_store::{StoredEvent, event_log::LoggedEvent};
-use feed::{Batch, FollowerConnection, SharedLog, Source, answered, dealt_with};
-use sqlx::PgConnection;
+use feed::{Batch, FollowerConnection, SharedLog, Source, answered, blames_the_data, dealt_with};
+use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -56,7 +56,7 @@ impl Processes {
                 }
                 batch => batch?,
             };
-            while let Err(error) = dealt_with(note(write, &batch), identity).await {
+            while let Err(error) = dealt_with(note_or_park(write, &batch), identity).await {
                 self.fails(FOLLOWING, &error);
                 // With the connection the last batches may be lost: they come again, from a new source.
                 write.after_failure().await?;
@@ -71,11 +71,34 @@ impl Processes {
     }
 }
 
+/// One batch. An event that PostgreSQL refuses is parked, or nothing behind it would ever be noted.
+async fn note_or_park(write: &mut FollowerConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+    match note(write, batch, Savepoints::None).await {
+        Err(error) if blames_the_data(&error) => note(write, batch, Savepoints::EachEvent).await,
+        noted => noted,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Savepoints {
+    None,
+    /// So that the event that is at fault can be told from the others.
+    EachEvent,
+}
+
 /// One batch, in one transaction with the checkpoint.
-async fn note(write: &mut FollowerConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+async fn note(
+    write: &mut FollowerConnection,
+    batch: &Batch,
+    savepoints: Savepoints,
+) -> Result<(), sqlx::Error> {
     let mut tx = write.begin(format!("begin; {}", batch.durability())).await?;
     for LoggedEvent { event, .. } in &batch.events {
-        match note_in_tx(&mut tx, event).await {
+        let noted = match savepoints {
+            Savepoints::None => note_in_tx(&mut tx, event).await,
+            Savepoints::EachEvent => note_by_itself_in_tx(&mut tx, event).await,
+        };
+        match noted {
             Ok(()) => {}
             Err(NotNoted::Database(error)) => return Err(error),
             Err(NotNoted::NotUnderstood(reason)) => park_in_tx(&mut tx, event, &reason).await?,
@@ -121,6 +144,19 @@ impl From<serde_json::Error> for NotNoted {
 impl From<uuid::Error> for NotNoted {
     fn from(error: uuid::Error) -> Self {
         Self::NotUnderstood(format!("the stream's id: {error}"))
+    }
+}
+
+/// With a savepoint, so that what PostgreSQL refuses is taken back and no more.
+pub(crate) async fn note_by_itself_in_tx(tx: &mut PgConnection, event: &StoredEvent) -> Result<(), NotNoted> {
+    let mut savepoint = tx.begin().await?;
+    match note_in_tx(&mut savepoint, event).await {
+        Err(NotNoted::Database(error)) if blames_the_data(&error) => {
+            savepoint.rollback().await?;
+            Err(NotNoted::NotUnderstood(format!("PostgreSQL refuses it: {error}")))
+        }
+        Err(error) => Err(error),
+        Ok(()) => Ok(savepoint.commit().await?),
     }
 }
 
@@ -172,7 +208,8 @@ async fn note_show_in_tx(
         }
         // Without a start, or with one that has passed, the sale has started by this change, if it had not before.
         ShowEvent::EventChanged { details, at, .. } => {
-            sale_starts::note_in_tx(tx, event, details.schedule.sales_start.unwrap_or(at)).await?;
+            let start = details.schedule.sales_start.map_or(at, |start| start.max(at));
+            sale_starts::note_in_tx(tx, event, start).await?;
         }
         // The start of a draft's sale is noted already. Where it has passed, the sale starts with the publication.
         ShowEvent::EventPublished { .. }

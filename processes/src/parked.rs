@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use event_store::{EventStore, StreamId, event_log::LoggedEvent};
 use sqlx::PgConnection;
 
-use crate::follow::{NotNoted, note_in_tx};
+use crate::follow::{NotNoted, note_by_itself_in_tx};
 
 /// An event that waits for somebody to look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,7 @@ async fn try_again_in_tx(
     let Some(LoggedEvent { event, .. }) = found.first() else {
         return Ok(Err("the event log does not have it".to_owned()));
     };
-    match note_in_tx(tx, event).await {
+    match note_by_itself_in_tx(tx, event).await {
         Ok(()) => {}
         Err(NotNoted::Database(error)) => return Err(error),
         Err(NotNoted::NotUnderstood(reason)) => {

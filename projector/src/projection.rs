@@ -79,16 +79,12 @@ impl ApplyError {
         }
     }
 
-    /// Whether it is the event's fault, so that trying again leads nowhere: its shape, its data (SQLSTATE class 22) or
-    /// a constraint that it breaks (class 23).
+    /// Whether it is the event's fault, so that trying again leads nowhere: its shape, or what the database says of its data.
     #[must_use]
     pub fn is_poison(&self) -> bool {
         match self {
             Self::Malformed(_) => true,
-            Self::Database(error) => {
-                let code = error.as_database_error().and_then(|e| e.code());
-                code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
-            }
+            Self::Database(error) => feed::blames_the_data(error),
         }
     }
 }

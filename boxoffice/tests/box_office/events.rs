@@ -142,6 +142,21 @@ both_sources! {
         }
     }
 
+    async fn an_events_times_are_those_that_rfc_3339_can_write(office: &BoxOffice) {
+        let host = office.register("host").await;
+        let event = office.post("/api/v1/events", Some(&host.token), &event_request(5)).await;
+        let path = format!("/api/v1/events/{}", event.text("/id"));
+        for far in ["-9999-01-01T00:00:00Z", "+10000-01-01T00:00:00Z"] {
+            for field in ["startDateTime", "endDateTime", "salesStart", "salesEnd"] {
+                let mut request = event_request(5);
+                request[field] = json!(far);
+                office.post("/api/v1/events", Some(&host.token), &request).await.expect_invalid(field);
+                let change = json!({ field: far });
+                office.put(&path, Some(&host.token), &change).await.expect_invalid(field);
+            }
+        }
+    }
+
     async fn a_hall_has_at_most_100_000_seats(office: &BoxOffice) {
         let host = office.register("host").await;
         let create = async |sections: &Value| {

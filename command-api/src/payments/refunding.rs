@@ -11,6 +11,9 @@ use super::{Payments, PaymentsError, Progress, about, code, currency, driving::T
 
 /// When to look again at a refund that was made. Banks send money back within days.
 pub const REFUND_LOOKED_AT_AFTER: [TimeDelta; 2] = [TimeDelta::days(1), TimeDelta::days(7)];
+/// Older refunds are not looked at. Who reads the events again from the beginning would otherwise ask the gateway about every
+/// refund that was ever made.
+const REFUND_LOOKED_AT_FOR: TimeDelta = TimeDelta::days(30);
 /// The longest wait for news of a refund that the gateway says is pending. It may be for days; and ends as the gateway says,
 /// because trying it anew could send the money twice.
 const LONGEST_LOOK_AT_REFUND: TimeDelta = TimeDelta::hours(1);
@@ -22,25 +25,14 @@ impl Payments {
         refund: &Refund,
         now: DateTime<Utc>,
     ) -> Result<Then, PaymentsError> {
-        let payment = booking.payment(refund.payment_id).ok_or(PaymentsError::BadReference)?;
-        let reference = self.reference(payment).await?;
         let refund_id = refund.id;
+        let asked_for = self.asked_for(booking, refund).await?;
         // An earlier try may have come through, whatever it looked like from here.
-        let found = self.gateway.find_refund(&reference, refund_id.uuid()).await?;
+        let found = self.gateway.find_refund(&asked_for).await?;
         let has_failed = |found: &GatewayRefund| matches!(found.standing, RefundStanding::Failed { .. });
         let made = match found.filter(|found| !has_failed(found) || found.resumed >= refund.resumed) {
             Some(found) => Ok(found),
-            None => {
-                let new = NewRefund {
-                    refund_id: refund_id.uuid(),
-                    resumed: refund.resumed,
-                    reference,
-                    about: about(booking),
-                    amount: refund.amount.amount,
-                    currency: currency(refund.amount),
-                };
-                self.gateway.refund(&new).await
-            }
+            None => self.gateway.refund(&asked_for).await,
         };
         let reason = match made {
             Ok(GatewayRefund { standing: RefundStanding::Made, .. }) => {
@@ -57,6 +49,19 @@ impl Payments {
         Ok(self.order(booking, PaymentStep::FailRefund { refund_id, reason: code(&reason) }).await?)
     }
 
+    /// A refund in the gateway's terms.
+    async fn asked_for(&self, booking: &PlacedBooking, refund: &Refund) -> Result<NewRefund, PaymentsError> {
+        let payment = booking.payment(refund.payment_id).ok_or(PaymentsError::BadReference)?;
+        Ok(NewRefund {
+            refund_id: refund.id.uuid(),
+            resumed: refund.resumed,
+            reference: self.reference(payment).await?,
+            about: about(booking),
+            amount: refund.amount.amount,
+            currency: currency(refund.amount),
+        })
+    }
+
     /// Looks again at refunds that were made, as often as [`REFUND_LOOKED_AT_AFTER`] says: a webhook that they have failed may
     /// have been lost, or overtaken by an older answer.
     ///
@@ -68,7 +73,7 @@ impl Payments {
         let mut next: Option<DateTime<Utc>> = None;
         for refund in booking.refunds.iter().filter(|refund| refund.state == RefundState::Made) {
             let looks = REFUND_LOOKED_AT_AFTER.map(|after| refund.since + after);
-            if looks[0] <= now {
+            if (looks[0]..refund.since + REFUND_LOOKED_AT_FOR).contains(&now) {
                 self.look_at_made_refund(&booking, refund).await?;
             }
             let to_come = looks.into_iter().filter(|look| *look > now);
@@ -92,9 +97,7 @@ impl Payments {
         booking: &PlacedBooking,
         refund: &Refund,
     ) -> Result<(), PaymentsError> {
-        let payment = booking.payment(refund.payment_id).ok_or(PaymentsError::BadReference)?;
-        let reference = self.reference(payment).await?;
-        let found = self.gateway.find_refund(&reference, refund.id.uuid()).await?;
+        let found = self.gateway.find_refund(&self.asked_for(booking, refund).await?).await?;
         if let Some(RefundStanding::Failed { reason }) = found.map(|found| found.standing) {
             tracing::warn!(booking = %booking.id, refund = %refund.id, reason, "a refund that was made came back");
             let reason = code(&reason);

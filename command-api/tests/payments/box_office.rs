@@ -16,7 +16,8 @@ use event_store::{
     Append, CommandContext, EventStore, MasterKey, Metadata, NewEvent, NoCompanion, StreamAppend, StreamId,
 };
 use payments::{
-    About, Gateway, MemoryLedger, NewPayment, PaymentMethod, PaymentStanding, RefundStanding, TestGateway,
+    About, Gateway, MemoryLedger, NewPayment, NewRefund, PaymentMethod, PaymentStanding, RefundStanding,
+    TestGateway,
 };
 use sqlx::postgres::PgPoolOptions;
 use tokio::{sync::OnceCell, task::JoinHandle};
@@ -262,7 +263,15 @@ impl BoxOffice {
             assert_eq!(payment.state == PaymentState::Captured, is_captured, "{payment:?}");
             kept += if is_captured { payment.amount.amount } else { 0 };
             for refund in booking.refunds.iter().filter(|refund| refund.payment_id == payment.id) {
-                let made = gateway.find_refund(&found.reference, refund.id.uuid()).await.unwrap();
+                let asked_for = NewRefund {
+                    refund_id: refund.id.uuid(),
+                    resumed: refund.resumed,
+                    reference: found.reference.clone(),
+                    about: About { booking_id: self.booking_id.uuid(), event_id: self.show_id.uuid() },
+                    amount: refund.amount.amount,
+                    currency: refund.amount.currency.code().to_owned(),
+                };
+                let made = gateway.find_refund(&asked_for).await.unwrap();
                 let is_made = made.is_some_and(|made| made.standing == RefundStanding::Made);
                 assert_eq!(refund.state == RefundState::Made, is_made, "{refund:?}");
                 kept -= if is_made { refund.amount.amount } else { 0 };

@@ -173,12 +173,8 @@ impl Gateway for Gate {
         answer.map(|refund| self.seen(refund))
     }
 
-    async fn find_refund(
-        &self,
-        reference: &str,
-        refund_id: Uuid,
-    ) -> Result<Option<GatewayRefund>, GatewayError> {
+    async fn find_refund(&self, refund: &NewRefund) -> Result<Option<GatewayRefund>, GatewayError> {
         self.fail()?;
-        Ok(self.gateway.find_refund(reference, refund_id).await?.map(|refund| self.seen(refund)))
+        Ok(self.gateway.find_refund(refund).await?.map(|refund| self.seen(refund)))
     }
 }

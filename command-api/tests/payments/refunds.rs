@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-use command_api::{Progress, ShowOrder};
+use chrono::{TimeDelta, Utc};
+use command_api::{Payments, Progress, ShowOrder};
 use domain::{
     PaymentId,
     booking::{PaymentState, PaymentStep, RefundState},
@@ -99,8 +99,8 @@ async fn a_refund_that_was_given_up_is_made_once_when_it_is_resumed() {
     assert_eq!(office.booking().await.refunds[0].state, RefundState::Made);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_somebody_made_by_hand_is_made_when_it_is_resumed() {
+/// A refund that failed at Stripe, that somebody then made by hand, and that was resumed; and what drives it.
+async fn made_by_hand() -> (FakeStripe, BoxOffice, Payments, PaymentStep) {
     let fake = FakeStripe::start(Faults::default(), "whsec_of_the_fake").await;
     let stripe = Arc::new(Stripe::new("sk_test_fake".to_owned().into(), Some(fake.url())).unwrap());
     let office = BoxOffice::open().await;
@@ -114,9 +114,24 @@ async fn a_refund_that_somebody_made_by_hand_is_made_when_it_is_resumed() {
     fake.refund_by_hand(&booking_id.to_string(), PRICE);
     let step = PaymentStep::ResumeRefund { refund_id: refund.id };
     office.order(ShowOrder::Pay { booking_id, step }).await.unwrap();
-    assert_eq!(payments.drive(booking_id).await.unwrap(), Progress::Settled);
+    (fake, office, payments, PaymentStep::MakeRefund { refund_id: refund.id })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_somebody_made_by_hand_is_made_when_it_is_resumed() {
+    let (fake, office, payments, _) = made_by_hand().await;
+    assert_eq!(payments.drive(office.booking_id).await.unwrap(), Progress::Settled);
     assert_eq!(office.booking().await.refunds[0].state, RefundState::Made);
     assert_eq!(fake.totals().refunded, PRICE);
+}
+
+/// The try that failed is still at Stripe, as failed as ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_somebody_made_by_hand_stays_made_when_it_is_looked_at_again() {
+    let (_fake, office, payments, made) = made_by_hand().await;
+    office.write_down(made, Utc::now() - TimeDelta::hours(25)).await;
+    payments.look_back(office.booking_id).await.unwrap();
+    assert_eq!(office.booking().await.refunds[0].state, RefundState::Made);
 }
 
 /// Somebody took it in the gateway's dashboard, before anybody here heard that the bank had agreed.

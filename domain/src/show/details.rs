@@ -1,6 +1,8 @@
 //! What a host says about a show, and when it takes place.
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Description, Invalid, TimeZone, Title, Venue};
@@ -94,6 +96,9 @@ pub struct Schedule {
 /// Times that do not fit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
+    /// The time of this field is none that RFC 3339 can write.
+    #[error("must be in the years 0000 to 9999 of UTC")]
+    BeyondRfc3339(&'static str),
     /// The end is not after the start.
     #[error("must be after startDateTime")]
     EndsBeforeItStarts,
@@ -112,6 +117,8 @@ pub enum ScheduleError {
 }
 
 impl Schedule {
+    /// Those of RFC 3339. All stores and clients understand them.
+    const YEARS: RangeInclusive<i32> = 0..=9_999;
     const SHORTEST: TimeDelta = TimeDelta::minutes(5);
     const LONGEST: TimeDelta = TimeDelta::days(14);
 
@@ -125,6 +132,17 @@ impl Schedule {
         sales_start: Option<DateTime<Utc>>,
         sales_end: Option<DateTime<Utc>>,
     ) -> Result<Self, ScheduleError> {
+        let times = [
+            ("startDateTime", Some(start_date_time)),
+            ("endDateTime", Some(end_date_time)),
+            ("salesStart", sales_start),
+            ("salesEnd", sales_end),
+        ];
+        let beyond =
+            times.iter().find(|(_, time)| time.is_some_and(|time| !Self::YEARS.contains(&time.year())));
+        if let Some((field, _)) = beyond {
+            return Err(ScheduleError::BeyondRfc3339(field));
+        }
         let length = end_date_time - start_date_time;
         if length <= TimeDelta::zero() {
             return Err(ScheduleError::EndsBeforeItStarts);

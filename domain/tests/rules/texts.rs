@@ -65,6 +65,21 @@ fn a_show_lasts_from_five_minutes_to_fourteen_days() {
     assert_eq!(lasting(TimeDelta::days(14) + TimeDelta::seconds(1)), Some(ScheduleError::TooLong));
 }
 
+/// What chrono reads goes further, and what PostgreSQL stores does not go so far back.
+#[test]
+fn a_shows_times_are_those_that_rfc_3339_can_write() {
+    let (start, end) = (time("2027-06-01T18:00:00Z"), time("2027-06-01T21:00:00Z"));
+    let beyond = |field| Some(ScheduleError::BeyondRfc3339(field));
+    let selling = |from, to| Schedule::parse(start, end, from, to).err();
+    assert_eq!(selling(Some(time("0000-01-01T00:00:00Z")), Some(time("9999-12-31T23:59:59Z"))), None);
+    for far in ["-0001-12-31T23:59:59Z", "-9999-01-01T00:00:00Z", "+10000-01-01T00:00:00Z"].map(time) {
+        assert_eq!(selling(Some(far), None), beyond("salesStart"));
+        assert_eq!(selling(None, Some(far)), beyond("salesEnd"));
+        assert_eq!(Schedule::parse(far, end, None, None).err(), beyond("startDateTime"));
+        assert_eq!(Schedule::parse(start, far, None, None).err(), beyond("endDateTime"));
+    }
+}
+
 #[test]
 fn a_sale_ends_after_it_starts_and_starts_before_the_end() {
     let (start, end) = (time("2027-06-01T18:00:00Z"), time("2027-06-01T21:00:00Z"));

@@ -83,7 +83,7 @@ impl Gateway for Told {
         self.called().await.map(|_| GatewayRefund { standing: RefundStanding::Made, resumed: 0 })
     }
 
-    async fn find_refund(&self, _: &str, _: Uuid) -> Result<Option<GatewayRefund>, GatewayError> {
+    async fn find_refund(&self, _: &NewRefund) -> Result<Option<GatewayRefund>, GatewayError> {
         self.called().await.map(|_| None)
     }
 }

@@ -33,9 +33,9 @@ async fn localstripe_sets_money_aside_takes_it_and_gives_it_back() {
     let captured = stripe.capture(payment.payment_id, &opened.reference).await.unwrap();
     assert_eq!(captured.standing, PaymentStanding::Captured);
     let refund = refund_of(&payment, &opened.reference, payment.amount);
-    assert_eq!(stripe.find_refund(&opened.reference, refund.refund_id).await.unwrap(), None);
+    assert_eq!(stripe.find_refund(&refund).await.unwrap(), None);
     assert_eq!(stripe.refund(&refund).await.unwrap().standing, RefundStanding::Made);
-    let found = stripe.find_refund(&opened.reference, refund.refund_id).await.unwrap().expect("found");
+    let found = stripe.find_refund(&refund).await.unwrap().expect("found");
     assert_eq!(found.standing, RefundStanding::Made);
 }
 
@@ -116,5 +116,5 @@ async fn stripe_mock_accepts_every_request_and_its_answers_are_understood() {
     stripe.void(payment.payment_id, reference).await.unwrap();
     let refund = refund_of(&payment, reference, payment.amount);
     stripe.refund(&refund).await.unwrap();
-    stripe.find_refund(reference, refund.refund_id).await.unwrap();
+    stripe.find_refund(&refund).await.unwrap();
 }

@@ -110,9 +110,9 @@ async fn a_refund_may_be_pending_or_fail_and_be_tried_again() {
     let gateway = gateway();
     let (payment, reference) = captured(&gateway, "pm_card_pendingRefund").await;
     let refund = refund_of(&payment, &reference, PRICE);
-    assert_eq!(gateway.find_refund(&reference, refund.refund_id).await.unwrap(), None);
+    assert_eq!(gateway.find_refund(&refund).await.unwrap(), None);
     assert_eq!(gateway.refund(&refund).await.unwrap().standing, RefundStanding::Pending);
-    let found = gateway.find_refund(&reference, refund.refund_id).await.unwrap().expect("found");
+    let found = gateway.find_refund(&refund).await.unwrap().expect("found");
     assert_eq!(found.standing, RefundStanding::Made);
 
     let (payment, reference) = captured(&gateway, "pm_card_refundFail").await;

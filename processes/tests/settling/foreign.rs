@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
-use domain::{BookingId, ShowId, UserId, booking::BookingEvent};
+use chrono::{TimeZone, Utc};
+use domain::{BookingId, ShowId, UserId, booking::BookingEvent, show::ShowEvent};
 use event_store::{Append, EventStore, Metadata, NewEvent, StreamAppend, StreamId};
 use testkit::eventually;
 use uuid::Uuid;
@@ -59,17 +59,17 @@ async fn a_show_that_cannot_be_read_holds_up_the_holds_of_no_other() {
     running.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_event_of_a_stream_that_is_none_of_ours_is_parked_and_what_follows_is_noted() {
-    let office = box_office().await;
-    let store = &office.store;
-    let (booking_id, event_id) = (BookingId::new(Uuid::now_v7()), ShowId::new(Uuid::now_v7()));
-    let user_id = UserId::new(Uuid::now_v7());
-    let cancelled = BookingEvent::BookingCancelled { booking_id, event_id, user_id, at: Utc::now() };
-    let stream = StreamId { kind: "booking".to_owned(), id: "none-of-ours".to_owned() };
-    let events = vec![NewEvent::from_domain(&cancelled, &Metadata::default())];
+/// Appends an event.
+async fn happens<E: cqrs_es::DomainEvent>(store: &EventStore, kind: &str, id: String, event: E) {
+    let stream = StreamId { kind: kind.to_owned(), id };
+    let events = vec![NewEvent::from_domain(&event, &Metadata::default())];
     let streams = vec![StreamAppend { stream, expected_sequence: 0, events }];
     store.append(&[Append { streams, receipt: None }]).await.unwrap();
+}
+
+/// Notes all events there are; the ids of the streams of those that were parked.
+async fn parked_when_all_is_noted(office: &BoxOffice) -> Vec<String> {
+    let store = &office.store;
     let running = Running::start(office.processes());
     let epoch = store.try_lead("test", LEASE).await.unwrap().unwrap();
     store.number_outbox(epoch, LEASE, 1_000).await.unwrap();
@@ -80,8 +80,32 @@ async fn an_event_of_a_stream_that_is_none_of_ours_is_parked_and_what_follows_is
         (position == Some(head)).then_some(())
     })
     .await;
-    let parked: Vec<String> =
-        sqlx::query_scalar("select aggregate_id from process_parked").fetch_all(store.pool()).await.unwrap();
-    assert_eq!(parked, ["none-of-ours"]);
     running.stop().await;
+    sqlx::query_scalar("select aggregate_id from process_parked").fetch_all(store.pool()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_a_stream_that_is_none_of_ours_is_parked_and_what_follows_is_noted() {
+    let office = box_office().await;
+    let (booking_id, event_id) = (BookingId::new(Uuid::now_v7()), ShowId::new(Uuid::now_v7()));
+    let user_id = UserId::new(Uuid::now_v7());
+    let cancelled = BookingEvent::BookingCancelled { booking_id, event_id, user_id, at: Utc::now() };
+    happens(&office.store, "booking", "none-of-ours".to_owned(), cancelled).await;
+    assert_eq!(parked_when_all_is_noted(&office).await, ["none-of-ours"]);
+}
+
+/// PostgreSQL's times begin in 4713 BC.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_the_database_refuses_is_parked_and_what_is_beside_it_is_noted() {
+    let office = box_office().await;
+    let store = &office.store;
+    let ids = [(); 3].map(|()| Uuid::now_v7());
+    let too_early = Utc.with_ymd_and_hms(-9_999, 1, 1, 0, 0, 0).unwrap();
+    for (id, held_until) in ids.into_iter().zip([Utc::now(), too_early, Utc::now()]) {
+        let extended = ShowEvent::HoldExtended { booking_id: BookingId::new(id), held_until, at: Utc::now() };
+        happens(store, "event", id.to_string(), extended).await;
+    }
+    assert_eq!(parked_when_all_is_noted(&office).await, [ids[1].to_string()]);
+    let resumed = processes::parked::resume(store, &StreamId::new("event", ids[1])).await.unwrap();
+    assert_eq!((resumed.noted, resumed.parked.len()), (0, 1), "{resumed:?}");
 }

@@ -112,12 +112,8 @@ impl Gateway for Refunder {
         }
     }
 
-    async fn find_refund(
-        &self,
-        reference: &str,
-        refund_id: Uuid,
-    ) -> Result<Option<GatewayRefund>, GatewayError> {
-        self.gateway.find_refund(reference, refund_id).await
+    async fn find_refund(&self, refund: &NewRefund) -> Result<Option<GatewayRefund>, GatewayError> {
+        self.gateway.find_refund(refund).await
     }
 }
 
