@@ -87,27 +87,24 @@ pub(crate) async fn query_api(
     shutdown: &Shutdown,
 ) -> anyhow::Result<Role> {
     let read = databases.read_pool("boxoffice query-api", READ_SCHEMA, Statements::Reads).await?;
-    let options = PoolOptions {
-        max_connections: AUDIT_CONNECTIONS,
-        application_name: "boxoffice query-api audit",
-        search_path: None,
-        statements: Statements::Reads,
+    let write = async |application_name, max_connections| {
+        let (search_path, statements) = (None, Statements::Reads);
+        let options = PoolOptions { max_connections, application_name, search_path, statements };
+        postgres::connect(&databases.write_url, options).await
     };
-    let write = postgres::connect(&databases.write_url, options).await?;
-    let store = databases.store_unchecked(write.clone());
-    let accounts = write.clone();
-    let tokens = TokenChecker::of_existing(write.clone(), move |user_id| {
-        let accounts = accounts.clone();
+    let audits = databases.store_unchecked(write("boxoffice query-api audit", AUDIT_CONNECTIONS).await?);
+    let accounts = write("boxoffice query-api accounts", ACCOUNT_CONNECTIONS).await?;
+    let exist = accounts.clone();
+    let tokens = TokenChecker::of_existing(accounts.clone(), move |user_id| {
+        let accounts = exist.clone();
         async move { account_exists(&accounts, user_id).await }
     });
-    let api = QueryApi::new(read.clone(), store, tokens, shutdown.clone());
+    let api = QueryApi::new(read.clone(), accounts, audits, tokens, shutdown.clone());
     Ok(Role {
         name: "query-api",
         api: Some(query_api::router(api)),
-        checks: vec![
-            postgres::ready("read database", &read),
-            postgres::ready("write database for audits", &write),
-        ],
+        // What is public needs no more. Audits and requests with a token say 503 while the write database is away.
+        checks: vec![postgres::ready("read database", &read)],
         work: None,
     })
 }
@@ -121,8 +118,10 @@ async fn account_exists(write: &PgPool, user_id: Uuid) -> Result<bool, sqlx::Err
         .await
 }
 
-/// Audits, accounts and token keys need few connections to the write database.
-const AUDIT_CONNECTIONS: u32 = 8;
+/// Audits read for long, and only so many at a time.
+const AUDIT_CONNECTIONS: u32 = 4;
+/// Every request with a token asks whether there is such an account, for a moment.
+const ACCOUNT_CONNECTIONS: u32 = 8;
 
 pub(crate) async fn relay(
     config: &Config,

@@ -41,20 +41,29 @@ pub struct QueryApi {
     pub(crate) read: PgPool,
     /// Lookups of single events, through `read`.
     pub(crate) events: SharedLookups,
-    pub(crate) store: EventStore,
+    /// Accounts, their sessions and the token keys, in the write database.
+    pub(crate) accounts: PgPool,
+    /// For audits, which take long: through a pool of their own.
+    pub(crate) audits: EventStore,
     pub(crate) tokens: TokenChecker,
     pub(crate) live: Live,
     pub(crate) inboxes: LiveInboxes,
 }
 
 impl QueryApi {
-    /// The edge over the read models (a pool whose search path is their schema) and the write database. Live streams
-    /// end when a stop is asked for.
+    /// The edge over the read models (a pool whose search path is their schema), and over accounts and the event log in the
+    /// write database, each through its own pool. Live streams end when a stop is asked for.
     #[must_use]
-    pub fn new(read: PgPool, store: EventStore, tokens: TokenChecker, shutdown: Shutdown) -> Self {
+    pub fn new(
+        read: PgPool,
+        accounts: PgPool,
+        audits: EventStore,
+        tokens: TokenChecker,
+        shutdown: Shutdown,
+    ) -> Self {
         let live = Live::new(read.clone(), shutdown, MAX_READERS);
         let events = SharedLookups::of(read.clone());
-        Self { inboxes: LiveInboxes::beside(&live), live, events, read, store, tokens }
+        Self { inboxes: LiveInboxes::beside(&live), live, events, read, accounts, audits, tokens }
     }
 
     /// Lets fewer read live streams at once.

@@ -25,7 +25,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use axum::body::Bytes;
 use chrono::{DateTime, Utc};
 use contract::TicketType;
 use platform::{Problem, Shutdown};
@@ -38,7 +37,7 @@ pub(crate) use reader::Reader;
 pub(crate) use stream::{answer, last_place};
 
 use crate::failures;
-use news::News;
+use news::{News, Text};
 
 /// Most readers of live streams in a process.
 pub(crate) const MAX_READERS: usize = 2_000;
@@ -84,7 +83,7 @@ struct Seen {
 #[derive(Debug, Clone)]
 struct Update {
     position: Position,
-    text: Bytes,
+    text: Text,
 }
 
 impl Live {

@@ -1,18 +1,20 @@
 //! What an event's readers have not seen since a position.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
-use contract::{Availability, Seat, TicketType};
+use contract::{Availability, TicketType};
 use serde::Serialize;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{Position, Seen};
-use crate::rows::{self, ONE_STATE, event::Moment};
+use crate::rows::{self, ONE_STATE, event::Moment, seat::Seats};
 
 /// What is told, and where readers are then.
 pub(super) struct News {
-    /// Messages of SSE; empty where nothing is to be told.
-    pub(super) text: Bytes,
+    /// Empty where nothing is to be told.
+    pub(super) text: Text,
     pub(super) seen: Seen,
 }
 
@@ -52,10 +54,8 @@ impl News {
             messages.add("availability", &availability);
         }
         if let Some(after) = after {
-            match changed_seats_in_tx(tx, &moment, after).await? {
-                ChangedSeats::None => {}
-                ChangedSeats::Some(seats) => messages.add("seats", &seats),
-                ChangedSeats::All(json) => messages.add_json("seats", json),
+            if let Some(seats) = changed_seats_in_tx(tx, &moment, after).await? {
+                messages.0.push(("seats", Data::Seats(Arc::new(seats))));
             }
             if moment.sale_started_since(after) {
                 messages.add("sales-started", &moment.event);
@@ -76,26 +76,19 @@ impl News {
     }
 }
 
-enum ChangedSeats {
-    None,
-    Some(Vec<Seat>),
-    /// The plan is another one: every seat, as JSON.
-    All(Vec<u8>),
-}
-
+/// All of them where the plan is another one.
 async fn changed_seats_in_tx(
     tx: &mut PgConnection,
     moment: &Moment,
     after: Position,
-) -> Result<ChangedSeats, sqlx::Error> {
+) -> Result<Option<Seats>, sqlx::Error> {
     let id = moment.event.id;
-    let Some(arranged) = moment.seating_sequence else { return Ok(ChangedSeats::None) };
+    let Some(arranged) = moment.seating_sequence else { return Ok(None) };
     if arranged > after.sequence {
-        let plan = rows::seat::plan_in_tx(tx, id).await?;
-        return Ok(ChangedSeats::All(plan.into_json(None).flatten().collect()));
+        return rows::seat::all_in_tx(tx, id).await.map(Some);
     }
-    let seats = rows::seat::changed_in_tx(tx, id, after.sequence, after.time).await?;
-    Ok(if seats.is_empty() { ChangedSeats::None } else { ChangedSeats::Some(seats) })
+    let changed = rows::seat::changed_in_tx(tx, id, after.sequence, after.time).await?;
+    Ok(Some(changed).filter(|changed| !changed.is_empty()))
 }
 
 impl Moment {
@@ -105,31 +98,71 @@ impl Moment {
     }
 }
 
-/// Messages of SSE, of one moment.
+/// Messages of one moment.
 #[derive(Default)]
-struct Messages(Vec<(&'static str, Vec<u8>)>);
+struct Messages(Vec<(&'static str, Data)>);
+
+enum Data {
+    /// JSON has no line breaks outside of its strings, and none unescaped inside.
+    Json(Vec<u8>),
+    Seats(Arc<Seats>),
+}
 
 impl Messages {
     fn add(&mut self, kind: &'static str, data: &impl Serialize) {
-        self.add_json(kind, serde_json::to_vec(data).expect("shapes of the contract are plain data"));
-    }
-
-    /// JSON has no line breaks outside of its strings, and none unescaped inside.
-    fn add_json(&mut self, kind: &'static str, json: Vec<u8>) {
-        self.0.push((kind, json));
+        let json = serde_json::to_vec(data).expect("shapes of the contract are plain data");
+        self.0.push((kind, Data::Json(json)));
     }
 
     /// Only the last one has the new position: who loses the connection before it gets all of them again.
-    fn into_text(self, before: Position, after: Position) -> Bytes {
+    fn into_text(self, before: Position, after: Position) -> Text {
         let count = self.0.len();
-        let mut text = Vec::with_capacity(self.0.iter().map(|(_, json)| json.len() + 64).sum());
-        for (number, (kind, json)) in (1..).zip(self.0) {
+        let mut parts = vec![];
+        let mut text = vec![];
+        for (number, (kind, data)) in (1..).zip(self.0) {
             let id = if number == count { after } else { before };
             text.extend_from_slice(format!("id: {id}\nevent: {kind}\ndata: ").as_bytes());
-            text.extend_from_slice(&json);
+            match data {
+                Data::Json(json) => text.extend_from_slice(&json),
+                Data::Seats(seats) => {
+                    parts.push(Part::Bytes(std::mem::take(&mut text).into()));
+                    parts.push(Part::Seats(seats));
+                }
+            }
             text.extend_from_slice(b"\n\n");
         }
-        text.into()
+        if !text.is_empty() {
+            parts.push(Part::Bytes(text.into()));
+        }
+        Text(parts)
+    }
+}
+
+/// Messages as text of SSE. That of seats is made when it is sent: a hall has 100,000 of them, and readers are many.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Text(Vec<Part>);
+
+#[derive(Debug, Clone)]
+enum Part {
+    Bytes(Bytes),
+    Seats(Arc<Seats>),
+}
+
+/// What is sent, one after the other.
+pub(super) type Pieces = Box<dyn Iterator<Item = Bytes> + Send>;
+
+impl Text {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn into_pieces(self) -> Pieces {
+        Box::new(self.0.into_iter().flat_map(|part| -> Pieces {
+            match part {
+                Part::Bytes(bytes) => Box::new(std::iter::once(bytes)),
+                Part::Seats(seats) => Box::new(seats.into_json(None)),
+            }
+        }))
     }
 }
 
@@ -141,10 +174,12 @@ mod tests {
     fn who_has_not_got_all_messages_of_a_moment_gets_them_again() {
         let mut messages = Messages::default();
         messages.add("one", &"first\nline");
-        messages.add_json("two", b"[]".to_vec());
+        messages.add("two", &["second"]);
         let after = Position { sequence: 7, ..Position::BEGINNING };
         let text = messages.into_text(Position::BEGINNING, after);
-        let expected = "id: 0-0\nevent: one\ndata: \"first\\nline\"\n\nid: 7-0\nevent: two\ndata: []\n\n";
+        let text: Vec<u8> = text.into_pieces().flatten().collect();
+        let expected =
+            "id: 0-0\nevent: one\ndata: \"first\\nline\"\n\nid: 7-0\nevent: two\ndata: [\"second\"]\n\n";
         assert_eq!(str::from_utf8(&text), Ok(expected));
         assert!(Messages::default().into_text(after, after).is_empty());
     }

@@ -1,6 +1,6 @@
 //! One reader's stream.
 //!
-//! Nothing is buffered for a reader: the connection asks for the next piece when it has sent the one before.
+//! No text is buffered for a reader: the connection asks for the next piece when it has sent the one before.
 
 use std::{error::Error, sync::Arc};
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Inner, Position, Update,
-    news::News,
+    news::{News, Pieces},
     stream::{HEARTBEAT, HEARTBEAT_PAUSE, RETRY},
 };
 
@@ -20,8 +20,8 @@ pub(crate) struct Reader {
     id: Uuid,
     updates: broadcast::Receiver<Update>,
     position: Position,
-    /// What is said first.
-    opening: Option<Bytes>,
+    /// What is still to be sent before anything newer.
+    pieces: Pieces,
     /// The reader's place among those for whom there is room.
     _place: OwnedSemaphorePermit,
 }
@@ -34,18 +34,19 @@ impl Reader {
         opening: News,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        let text: Bytes = [RETRY.as_bytes(), &opening.text].concat().into();
-        Self { live, id, updates, position: opening.seen.position, opening: Some(text), _place: place }
+        let retry = std::iter::once(Bytes::from_static(RETRY.as_bytes()));
+        let pieces = Box::new(retry.chain(opening.text.into_pieces()));
+        Self { live, id, updates, position: opening.seen.position, pieces, _place: place }
     }
 
     /// The next piece of the stream; nothing when the process stops, or has no news to give. The client then connects
     /// again, and goes on where it was.
     pub(crate) async fn next(mut self) -> Option<(Bytes, Self)> {
-        if let Some(opening) = self.opening.take() {
-            return Some((opening, self));
-        }
         let shutdown = self.live.shutdown.clone();
         loop {
+            if let Some(piece) = self.pieces.next() {
+                return Some((piece, self));
+            }
             let received = tokio::select! {
                 () = shutdown.requested() => return None,
                 () = tokio::time::sleep(HEARTBEAT_PAUSE) => return Some((HEARTBEAT, self)),
@@ -55,27 +56,22 @@ impl Reader {
                 Ok(update) if self.position.includes(update.position) => {}
                 Ok(update) => {
                     self.position = update.position;
-                    return Some((update.text, self));
+                    self.pieces = update.text.into_pieces();
                 }
-                Err(RecvError::Lagged(_)) => {
-                    let missed = self.skip_to_newest().await?;
-                    if !missed.is_empty() {
-                        return Some((missed, self));
-                    }
-                }
+                Err(RecvError::Lagged(_)) => self.pieces = self.skip_to_newest().await?,
                 Err(RecvError::Closed) => return None,
             }
         }
     }
 
     /// Everything since the reader's own position at once, instead of the updates that were missed.
-    async fn skip_to_newest(&mut self) -> Option<Bytes> {
+    async fn skip_to_newest(&mut self) -> Option<Pieces> {
         self.updates = self.updates.resubscribe();
         match News::read(&self.live.read, self.id, Some(self.position), None).await {
             Ok(news) => {
                 let News { text, seen } = news?;
                 self.position = seen.position;
-                Some(text)
+                Some(text.into_pieces())
             }
             Err(error) => {
                 tracing::error!(error = &error as &dyn Error, "a live stream cannot go on");

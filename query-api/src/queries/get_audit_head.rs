@@ -32,7 +32,7 @@ pub(crate) async fn get_audit_head(
     State(api): State<QueryApi>,
     _: Admin,
 ) -> Result<Json<AuditHead>, Problem> {
-    let head = api.store.head().await.map_err(|error| failures::database(&error))?;
+    let head = api.audits.head().await.map_err(|error| failures::database(&error))?;
     let hash = head.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Json(AuditHead { global_position: head.global_position, hash }))
 }

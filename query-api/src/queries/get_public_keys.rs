@@ -70,7 +70,7 @@ pub(crate) async fn get_public_keys(
          order by created_at desc, kid",
     )
     .bind(f64::from(RETIRED_KEY_SECONDS))
-    .fetch_all(api.store.pool())
+    .fetch_all(&api.accounts)
     .await
     .map_err(|error| failures::database(&error))?;
     let keys = rows.into_iter().map(|(kid, public_key)| Jwk::new(kid, &public_key)).collect();

@@ -47,5 +47,5 @@ pub(crate) async fn list_audit_events(
     Params(params): Params<ListAuditEventsParams>,
 ) -> Result<Json<AuditPage>, Problem> {
     let range = Range::new(params.from, params.limit)?;
-    audit_log::read_log(&api.store, range, params.stream_type, params.stream).await.map(Json)
+    audit_log::read_log(&api.audits, range, params.stream_type, params.stream).await.map(Json)
 }

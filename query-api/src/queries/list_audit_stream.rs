@@ -55,6 +55,6 @@ pub(crate) async fn list_audit_stream(
     if kind.contains('\0') || id.contains('\0') {
         return Err(Problem::not_found());
     }
-    let page = audit_log::read_stream(&api.store, &StreamId { kind, id }, range).await?;
+    let page = audit_log::read_stream(&api.audits, &StreamId { kind, id }, range).await?;
     page.map(Json).ok_or_else(Problem::not_found)
 }

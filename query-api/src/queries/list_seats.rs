@@ -1,6 +1,6 @@
 //! `GET /api/v1/events/{id}/seats`: an event's numbered seats.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     body::Body,
@@ -24,7 +24,7 @@ use crate::{
     read_your_writes::{Projection, ReadAfter},
     rows::{
         self, ONE_STATE,
-        seat::{SeatPlan, SeatStatus},
+        seat::{SeatStatus, Seats},
     },
 };
 
@@ -63,19 +63,20 @@ pub(crate) async fn list_seats(
     Params(ListSeatsParams { status }): Params<ListSeatsParams>,
 ) -> Result<Response, Problem> {
     after.included_in(Projection::Events, &api.read).await?;
-    let plan =
+    let seats =
         read(&api, id, caller.map(|caller| caller.id)).await.map_err(|error| failures::database(&error))?;
-    let pieces = plan.ok_or_else(Problem::not_found)?.into_json(status).map(Ok::<_, Infallible>);
+    let seats = Arc::new(seats.ok_or_else(Problem::not_found)?);
+    let pieces = seats.into_json(status).map(Ok::<_, Infallible>);
     let body = Body::from_stream(stream::iter(pieces));
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-async fn read(api: &QueryApi, id: Uuid, reader: Option<Uuid>) -> Result<Option<SeatPlan>, sqlx::Error> {
+async fn read(api: &QueryApi, id: Uuid, reader: Option<Uuid>) -> Result<Option<Seats>, sqlx::Error> {
     let mut tx = api.read.begin_with(ONE_STATE).await?;
-    let plan = match rows::event::host_in_tx(&mut tx, id, reader).await? {
+    let seats = match rows::event::host_in_tx(&mut tx, id, reader).await? {
         None => None,
-        Some(_) => Some(rows::seat::plan_in_tx(&mut tx, id).await?),
+        Some(_) => Some(rows::seat::all_in_tx(&mut tx, id).await?),
     };
     tx.commit().await?;
-    Ok(plan)
+    Ok(seats)
 }

@@ -69,7 +69,7 @@ pub(crate) async fn list_sessions(
     let ListSessionsParams { limit, offset, sort, order, cursor } = params;
     let filters = OpenSessionsOf { user_id: caller.id };
     let page = PageParams { limit, offset, sort, order, cursor }.page_of::<OpenSession>(&filters)?;
-    let list = list::read::<OpenSession>(api.store.pool(), &filters, &page).await;
+    let list = list::read::<OpenSession>(&api.accounts, &filters, &page).await;
     let mut list = list.map_err(|error| failures::database(&error))?;
     for session in &mut list.items {
         session.current = session.id == caller.session;

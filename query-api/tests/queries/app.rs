@@ -83,10 +83,12 @@ impl App {
         let public = Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap().public_key().as_ref().to_vec();
         let tokens = TokenChecker::for_keys([("key".to_owned(), public.try_into().unwrap())]);
         let read = pool(database.url(), &[SEARCH_PATH, READ_ONLY]).await;
-        let audit = EventStore::new(pool(database.url(), &[READ_ONLY]).await, master_key.clone());
+        let accounts = pool(database.url(), &[READ_ONLY]).await;
+        let audits = EventStore::new(accounts.clone(), master_key.clone());
         let edge = OpenApiRouter::with_openapi(document_base());
         let shutdown = Shutdown::new();
-        let edge = edge.merge(router(setting(QueryApi::new(read, audit, tokens, shutdown.clone()))));
+        let api = QueryApi::new(read, accounts, audits, tokens, shutdown.clone());
+        let edge = edge.merge(router(setting(api)));
         let (routes, description) = edge.split_for_parts();
         Self {
             router: platform::http::edge(routes.merge(docs(description))),

@@ -155,6 +155,23 @@ async fn who_comes_back_with_the_last_id_gets_what_was_missed_and_with_an_unknow
 }
 
 #[tokio::test]
+async fn all_seats_of_a_large_hall_come_in_pieces() {
+    let app = App::new("live_large_hall").await;
+    let show = Staged::hall(&app, 400, 250).await;
+    let mut client = Client::watch(&app, &show, Some("not known")).await;
+    let mut largest = 0;
+    // About 20 MB, and what comes after them.
+    while client.text.len() < 1_000_000 || !client.text.ends_with("}\n\n") {
+        let piece = timeout(DEADLINE, client.body.next()).await.unwrap().expect("more").unwrap();
+        largest = largest.max(piece.len());
+        client.text.push_str(std::str::from_utf8(&piece).unwrap());
+    }
+    client.expect("availability").await;
+    assert_eq!(seats(&client.expect("seats").await).len(), 100_000);
+    assert!(largest < 100_000, "a piece of {largest} bytes");
+}
+
+#[tokio::test]
 async fn a_hold_lapses_without_any_event() {
     let app = App::new("live_lapse").await;
     let mut show = Staged::hall(&app, 1, 5).await;
