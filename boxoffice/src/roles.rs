@@ -87,13 +87,13 @@ pub(crate) async fn query_api(
     shutdown: &Shutdown,
 ) -> anyhow::Result<Role> {
     let read = databases.read_pool("boxoffice query-api", READ_SCHEMA, Statements::Reads).await?;
-    let write = async |application_name, max_connections| {
+    let write = |application_name, max_connections| {
         let (search_path, statements) = (None, Statements::Reads);
         let options = PoolOptions { max_connections, application_name, search_path, statements };
-        postgres::connect(&databases.write_url, options).await
+        postgres::connect_lazily(&databases.write_url, options)
     };
-    let audits = databases.store_unchecked(write("boxoffice query-api audit", AUDIT_CONNECTIONS).await?);
-    let accounts = write("boxoffice query-api accounts", ACCOUNT_CONNECTIONS).await?;
+    let audits = databases.store_unchecked(write("boxoffice query-api audit", AUDIT_CONNECTIONS)?);
+    let accounts = write("boxoffice query-api accounts", ACCOUNT_CONNECTIONS)?;
     let exist = accounts.clone();
     let tokens = TokenChecker::of_existing(accounts.clone(), move |user_id| {
         let accounts = exist.clone();
@@ -103,7 +103,7 @@ pub(crate) async fn query_api(
     Ok(Role {
         name: "query-api",
         api: Some(query_api::router(api)),
-        // What is public needs no more. Audits and requests with a token say 503 while the write database is away.
+        // What is public needs no more. Audits, and requests that bring a token, say 503 while the write database is away.
         checks: vec![postgres::ready("read database", &read)],
         work: None,
     })

@@ -82,6 +82,19 @@ pub enum ConnectError {
 /// # Errors
 /// When the URL cannot be read or the first connection fails.
 pub async fn connect(url: &SecretString, options: PoolOptions) -> Result<PgPool, ConnectError> {
+    let (pool, settings) = (pool(options), settings(url, options)?);
+    pool.connect_with(settings).await.map_err(ConnectError::Connect)
+}
+
+/// Opens a pool that connects when something is asked for: a database that is away holds up nobody who does not need it.
+///
+/// # Errors
+/// When the URL cannot be read.
+pub fn connect_lazily(url: &SecretString, options: PoolOptions) -> Result<PgPool, ConnectError> {
+    Ok(pool(options).connect_lazy_with(settings(url, options)?))
+}
+
+fn settings(url: &SecretString, options: PoolOptions) -> Result<PgConnectOptions, ConnectError> {
     let mut settings = PgConnectOptions::from_str(url.expose_secret())
         .map_err(ConnectError::Url)?
         .application_name(options.application_name)
@@ -106,6 +119,10 @@ pub async fn connect(url: &SecretString, options: PoolOptions) -> Result<PgPool,
     if options.statements == Statements::ByKeys {
         settings = settings.options(BY_KEYS);
     }
+    Ok(settings)
+}
+
+fn pool(options: PoolOptions) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(ACQUIRE_DEADLINE)
@@ -119,9 +136,6 @@ pub async fn connect(url: &SecretString, options: PoolOptions) -> Result<PgPool,
                 Ok(true)
             })
         })
-        .connect_with(settings)
-        .await
-        .map_err(ConnectError::Connect)
 }
 
 /// A readiness check: the database answers.

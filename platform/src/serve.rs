@@ -33,8 +33,8 @@ pub const HEADER_READ_DEADLINE: Duration = Duration::from_secs(75);
 /// The most connections at once; more wait in the listener's backlog.
 pub const MAX_CONNECTIONS: usize = 10_000;
 
-/// How long a client may leave what it was sent unread; then its connection is cut. Otherwise whoever stops reading a live
-/// stream would keep its place for good.
+/// How long a client's system may have no room for more, because the client does not read, or acknowledge nothing; then the
+/// connection is cut. Otherwise whoever stops reading a live stream would keep its place for good.
 pub const UNREAD_DEADLINE: Duration = Duration::from_secs(60);
 
 /// How long to wait after the system refused a connection, most often for want of file descriptors.

@@ -137,7 +137,11 @@ pub(crate) enum NotNoted {
 
 impl From<serde_json::Error> for NotNoted {
     fn from(error: serde_json::Error) -> Self {
-        Self::NotUnderstood(error.to_string())
+        // Never a value of the event: some are personal data.
+        Self::NotUnderstood(format!(
+            "its payload is not what its type promises, at column {}",
+            error.column()
+        ))
     }
 }
 
@@ -153,7 +157,8 @@ pub(crate) async fn note_by_itself_in_tx(tx: &mut PgConnection, event: &StoredEv
     match note_in_tx(&mut savepoint, event).await {
         Err(NotNoted::Database(error)) if blames_the_data(&error) => {
             savepoint.rollback().await?;
-            Err(NotNoted::NotUnderstood(format!("PostgreSQL refuses it: {error}")))
+            let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+            Err(NotNoted::NotUnderstood(format!("the write database refuses what it says: SQLSTATE {code}")))
         }
         Err(error) => Err(error),
         Ok(()) => Ok(savepoint.commit().await?),

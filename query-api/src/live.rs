@@ -8,8 +8,8 @@
 //! - `stream`: what all live streams are in HTTP.
 //!
 //! The rows alone decide what is told, so any process goes on where another one left off. A reader's message is made
-//! once an event and process, whoever reads it. Who is too slow for the last few of them is not waited for: what was
-//! missed is read anew, in one piece, when they are ready for it.
+//! once an event and process, whoever reads it; all seats of a hall, which are many, while they are sent. Who is too slow for
+//! the last few of them is not waited for: what was missed is read anew, all at once, when they are ready for it.
 //!
 //! Architecture invariant: nothing here knows who may read an event; that is settled before.
 

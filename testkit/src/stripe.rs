@@ -130,6 +130,11 @@ impl FakeStripe {
         self.shared.ledger().refund_by_hand(booking_id, amount);
     }
 
+    /// The bank sends what was given back by hand of a booking's payment back to the seller. Nobody is told.
+    pub fn fail_refunds_by_hand(&self, booking_id: &str) {
+        self.shared.ledger().fail_refunds_by_hand(booking_id);
+    }
+
     /// Says again, signed anew, everything that was ever said.
     pub fn say_everything_again(&self) {
         self.shared.webhooks.say_everything_again();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::{Method, StatusCode};
 
-use crate::harness::{Answer, BoxOffice, Source, boxoffice, send, shared};
+use crate::harness::{Answer, BoxOffice, Source, boxoffice, http, send, shared, start};
 
 #[tokio::test]
 async fn a_booking_goes_through_roles_in_processes_of_their_own() {
@@ -22,6 +22,24 @@ async fn a_booking_goes_through_roles_in_processes_of_their_own() {
     let read_edge = office.url(&Method::GET, "/api/v1/events");
     let answer = send(reqwest::Client::new().post(read_edge)).await;
     answer.expect_problem(405, "method-not-allowed");
+}
+
+#[tokio::test]
+async fn what_is_public_is_read_while_the_write_database_is_away() {
+    let office = BoxOffice::in_roles(None).await;
+    let (host, event) = office.event(3).await;
+    let path = format!("/api/v1/events/{}", event.text("/id"));
+    office.get_after(&path, None, &event).await.expect(StatusCode::OK);
+    let mut command = office.command("query-api");
+    command.env("READ_DATABASE_URL", office.database.url());
+    command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing");
+    let http = http();
+    let (_process, url) = start(command, &http).await;
+    for public in ["/readyz", "/api/v1/events", &path] {
+        send(http.get(format!("{url}{public}"))).await.expect(StatusCode::OK);
+    }
+    let with_token = send(http.get(format!("{url}{path}")).bearer_auth(&host.token)).await;
+    with_token.expect_problem(503, "keys-unavailable");
 }
 
 #[tokio::test]

@@ -98,11 +98,15 @@ impl Payments {
         refund: &Refund,
     ) -> Result<(), PaymentsError> {
         let found = self.gateway.find_refund(&self.asked_for(booking, refund).await?).await?;
-        if let Some(RefundStanding::Failed { reason }) = found.map(|found| found.standing) {
-            tracing::warn!(booking = %booking.id, refund = %refund.id, reason, "a refund that was made came back");
-            let reason = code(&reason);
-            self.order(booking, PaymentStep::FailRefund { refund_id: refund.id, reason }).await?;
-        }
+        let reason = match found.map(|found| found.standing) {
+            Some(RefundStanding::Made | RefundStanding::Pending) => return Ok(()),
+            Some(RefundStanding::Failed { reason }) => reason,
+            // Somebody made it by hand, and that came back.
+            None => ReasonCode::REFUND_NOT_FOUND.to_owned(),
+        };
+        tracing::warn!(booking = %booking.id, refund = %refund.id, reason, "a refund that was made came back");
+        let reason = code(&reason);
+        self.order(booking, PaymentStep::FailRefund { refund_id: refund.id, reason }).await?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use chrono::{TimeDelta, Utc};
 use command_api::{Payments, Progress, ShowOrder};
 use domain::{
     PaymentId,
-    booking::{PaymentState, PaymentStep, RefundState},
+    booking::{PaymentState, PaymentStep, ReasonCode, RefundState},
 };
 use payments::{Gateway, Stripe};
 use testkit::stripe::{FakeStripe, Faults};
@@ -132,6 +132,28 @@ async fn a_refund_that_somebody_made_by_hand_stays_made_when_it_is_looked_at_aga
     office.write_down(made, Utc::now() - TimeDelta::hours(25)).await;
     payments.look_back(office.booking_id).await.unwrap();
     assert_eq!(office.booking().await.refunds[0].state, RefundState::Made);
+}
+
+/// Nobody asked for it here, and the bank sent it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_somebody_made_by_hand_and_that_came_back_is_seen_days_later() {
+    let fake = FakeStripe::start(Faults::default(), "whsec_of_the_fake").await;
+    let stripe = Arc::new(Stripe::new("sk_test_fake".to_owned().into(), Some(fake.url())).unwrap());
+    let office = BoxOffice::open().await;
+    let booking_id = office.booking_id;
+    office.pay_through(stripe.clone(), "pm_card_visa").await.unwrap();
+    fake.refund_by_hand(&booking_id.to_string(), PRICE);
+    office.cancel().await;
+    let refund_id = office.booking().await.refunds[0].id;
+    office.write_down(PaymentStep::MakeRefund { refund_id }, Utc::now() - TimeDelta::hours(25)).await;
+    let payments = office.process(stripe);
+    payments.look_back(booking_id).await.unwrap();
+    assert_eq!(office.booking().await.refunds[0].state, RefundState::Made);
+    fake.fail_refunds_by_hand(&booking_id.to_string());
+    payments.look_back(booking_id).await.unwrap();
+    let refund = office.booking().await.refunds[0].clone();
+    assert_eq!(refund.state, RefundState::Failed);
+    assert_eq!(refund.reason.as_ref().map(ReasonCode::as_str), Some(ReasonCode::REFUND_NOT_FOUND));
 }
 
 /// Somebody took it in the gateway's dashboard, before anybody here heard that the bank had agreed.

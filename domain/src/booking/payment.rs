@@ -68,6 +68,8 @@ fn is_number(text: &str) -> bool {
 impl ReasonCode {
     /// Of an attempt that the gateway never heard of, and of a refund that it could not be asked for.
     pub const GATEWAY_UNAVAILABLE: &'static str = "gateway-unavailable";
+    /// Of a refund that was made by hand at the gateway, and of which nothing counts there any more.
+    pub const REFUND_NOT_FOUND: &'static str = "refund-not-found";
 
     /// One of our own.
     ///

@@ -54,8 +54,13 @@ impl News {
             messages.add("availability", &availability);
         }
         if let Some(after) = after {
-            if let Some(seats) = changed_seats_in_tx(tx, &moment, after).await? {
-                messages.0.push(("seats", Data::Seats(Arc::new(seats))));
+            match changed_seats_in_tx(tx, &moment, after).await? {
+                ChangedSeats::None => {}
+                // For all readers, who are many, and it is not much.
+                ChangedSeats::Some(seats) if told.is_some() => {
+                    messages.add_json("seats", seats.into_json(None))
+                }
+                ChangedSeats::Some(seats) | ChangedSeats::All(seats) => messages.add_seats(seats),
             }
             if moment.sale_started_since(after) {
                 messages.add("sales-started", &moment.event);
@@ -76,19 +81,25 @@ impl News {
     }
 }
 
-/// All of them where the plan is another one.
+enum ChangedSeats {
+    None,
+    Some(Arc<Seats>),
+    /// The plan is another one.
+    All(Arc<Seats>),
+}
+
 async fn changed_seats_in_tx(
     tx: &mut PgConnection,
     moment: &Moment,
     after: Position,
-) -> Result<Option<Seats>, sqlx::Error> {
+) -> Result<ChangedSeats, sqlx::Error> {
     let id = moment.event.id;
-    let Some(arranged) = moment.seating_sequence else { return Ok(None) };
+    let Some(arranged) = moment.seating_sequence else { return Ok(ChangedSeats::None) };
     if arranged > after.sequence {
-        return rows::seat::all_in_tx(tx, id).await.map(Some);
+        return rows::seat::all_in_tx(tx, id).await.map(|seats| ChangedSeats::All(Arc::new(seats)));
     }
-    let changed = rows::seat::changed_in_tx(tx, id, after.sequence, after.time).await?;
-    Ok(Some(changed).filter(|changed| !changed.is_empty()))
+    let seats = rows::seat::changed_in_tx(tx, id, after.sequence, after.time).await?;
+    Ok(if seats.is_empty() { ChangedSeats::None } else { ChangedSeats::Some(Arc::new(seats)) })
 }
 
 impl Moment {
@@ -112,6 +123,14 @@ impl Messages {
     fn add(&mut self, kind: &'static str, data: &impl Serialize) {
         let json = serde_json::to_vec(data).expect("shapes of the contract are plain data");
         self.0.push((kind, Data::Json(json)));
+    }
+
+    fn add_json(&mut self, kind: &'static str, pieces: impl Iterator<Item = Bytes>) {
+        self.0.push((kind, Data::Json(pieces.flatten().collect())));
+    }
+
+    fn add_seats(&mut self, seats: Arc<Seats>) {
+        self.0.push(("seats", Data::Seats(seats)));
     }
 
     /// Only the last one has the new position: who loses the connection before it gets all of them again.
@@ -138,7 +157,8 @@ impl Messages {
     }
 }
 
-/// Messages as text of SSE. That of seats is made when it is sent: a hall has 100,000 of them, and readers are many.
+/// Messages as text of SSE. That of all seats, and of those that one reader has missed, is made while it is sent: there may be
+/// 100,000 of them, which are 20 MB.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Text(Vec<Part>);
 

@@ -214,6 +214,7 @@ impl Seats {
             }
             if is_over {
                 piece.extend_from_slice(if is_first { b"[]" } else { b"]" });
+                piece.shrink_to_fit();
             }
             Some(Bytes::from(piece))
         })

@@ -209,13 +209,24 @@ impl Ledger {
     }
 
     /// In the dashboard: nobody's id is beside it.
-    pub(super) fn refund_by_hand(&mut self, booking_id: &str, amount: i64) {
+    fn intent_of_booking(&self, booking_id: &str) -> String {
         let of_booking =
             |intent: &&Intent| intent.metadata.get("booking_id").is_some_and(|id| id == booking_id);
-        let intent = self.intents.values().find(of_booking).expect("a payment of the booking");
+        self.intents.values().find(of_booking).expect("a payment of the booking").id.clone()
+    }
+
+    pub(super) fn fail_refunds_by_hand(&mut self, booking_id: &str) {
+        let intent = self.intent_of_booking(booking_id);
+        let by_hand =
+            self.refunds.iter_mut().filter(|refund| refund.intent == intent && refund.metadata.is_empty());
+        by_hand.for_each(|refund| refund.status = "failed");
+    }
+
+    pub(super) fn refund_by_hand(&mut self, booking_id: &str, amount: i64) {
+        let intent = self.intent_of_booking(booking_id);
         self.refunds.push(Refund {
             id: format!("re_fake_{}", self.refunds.len() + 1),
-            intent: intent.id.clone(),
+            intent,
             amount,
             status: "succeeded",
             metadata: BTreeMap::new(),
