@@ -93,6 +93,26 @@ async fn may_know_of(api: &CommandApi, show_id: ShowId, reader: UserId) -> Resul
     Ok(known.unwrap_or(false))
 }
 
+/// Whose event it is comes before what is asked for it. A draft of somebody else is not there at all.
+async fn check_is_theirs(api: &CommandApi, show_id: ShowId, host_id: UserId) -> Result<(), Problem> {
+    let is_theirs: Option<bool> = sqlx::query_scalar(
+        "select payload ->> 'hostId' = $2 from events
+         where aggregate_type = 'event' and aggregate_id = $1 and sequence = 1",
+    )
+    .bind(show_id.to_string())
+    .bind(host_id.to_string())
+    .fetch_optional(api.store.pool())
+    .await
+    .map_err(|error| refusals::database(&error))?;
+    if is_theirs == Some(true) {
+        Ok(())
+    } else if may_know_of(api, show_id, host_id).await? {
+        Err(refusals::somebody_elses_event())
+    } else {
+        Err(Problem::not_found())
+    }
+}
+
 /// What a host wants of their event. Where it does nothing when repeated, it needs no receipt.
 async fn order_of_host(
     api: &CommandApi,

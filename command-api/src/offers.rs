@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use domain::{
     Invalid, Money, Price, RowName, SectionName, TicketTypeId, TicketTypeName,
     show::{
-        Capacity, MAX_SEATS, OfferedTicketType, PlannedSection, SeatBlock, SeatingPlan, TicketTypeChange,
+        Capacity, MAX_HALL_BYTES, MAX_SEATS, OfferedTicketType, PlannedSection, SeatBlock, SeatingPlan,
+        TicketTypeChange, hall_bytes,
     },
 };
 use serde::Deserialize;
@@ -26,9 +27,6 @@ const MAX_TICKET_TYPES: usize = 100;
 const MAX_SECTIONS: usize = 1_000;
 /// Most rows of a section.
 const MAX_ROWS: usize = 1_000;
-/// Most bytes of all ticket types and rows as they are stored in one event: Kafka takes a megabyte, and an event has
-/// details, too.
-const MAX_HALL_BYTES: usize = 900_000;
 
 /// A ticket type. With an `id` it is one that the event has already.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -280,7 +278,8 @@ impl PriceRequest {
 }
 
 fn stored_bytes(plan: &SeatingPlan) -> usize {
-    serde_json::to_vec(&plan.first_offer()).expect("names and numbers are JSON").len()
+    let (offered, blocks) = plan.first_offer();
+    hall_bytes(&offered, &blocks)
 }
 
 fn distinct<T: std::hash::Hash + Eq>(values: impl Iterator<Item = T>) -> bool {

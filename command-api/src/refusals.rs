@@ -155,7 +155,7 @@ pub(crate) fn order(error: OrderError) -> NotDone {
     NotDone::Problem(match error {
         OrderError::Show(error) => show(error),
         OrderError::Booking(error) => booking(error),
-        OrderError::NotYours => Problem::forbidden("This event is somebody else's."),
+        OrderError::NotYours => somebody_elses_event(),
         OrderError::Gone => gone(),
         OrderError::Busy => Problem::unavailable(
             "busy",
@@ -210,6 +210,16 @@ pub(crate) fn execute<E: Error + 'static>(error: ExecuteError<E>, refused: fn(E)
         ExecuteError::Append(error) => append(&error),
         ExecuteError::Read(error) => read(&error).into(),
     }
+}
+
+pub(crate) fn somebody_elses_event() -> Problem {
+    Problem::forbidden("This event is somebody else's.")
+}
+
+/// What was asked for may be done, and cannot be answered.
+pub(crate) fn answer_lost(error: &(dyn Error + 'static)) -> Problem {
+    tracing::error!(error, "the write database failed while something was being done");
+    outcome_unknown()
 }
 
 /// A read failed; nothing was changed.

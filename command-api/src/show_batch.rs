@@ -52,9 +52,9 @@ impl ShowWriter {
         self.show.created().is_none()
     }
 
-    /// How many bookings it keeps in memory.
-    pub(crate) fn bookings(&self) -> usize {
-        self.show.created().map_or(0, CreatedShow::bookings_in_memory)
+    /// How many bookings and blocks of seats it keeps in memory.
+    pub(crate) fn in_memory(&self) -> usize {
+        self.show.created().map_or(0, CreatedShow::in_memory)
     }
 
     /// Keeps what the next writer needs to begin quickly.

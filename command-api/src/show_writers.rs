@@ -32,8 +32,9 @@ const MAX_WRITERS: usize = 10_000;
 const MAX_BATCH: usize = 256;
 /// A writer that nobody needed for so long leaves memory.
 const IDLE: Duration = Duration::from_secs(60);
-/// Most bookings that the writers together keep in memory, of some 250 bytes each. Beyond, they leave it sooner.
-const MAX_BOOKINGS: usize = 500_000;
+/// Most bookings and blocks of seats that the writers together keep in memory, of some 250 bytes each. Beyond, and where more than
+/// half of the writers are there, they leave it sooner.
+const MAX_IN_MEMORY: usize = 500_000;
 const IDLE_BEYOND: Duration = Duration::from_secs(1);
 /// Longest wait for the writers at the end of the process.
 const REST: Duration = Duration::from_secs(5);
@@ -56,8 +57,8 @@ pub struct ShowWriters {
     store: EventStore,
     appends: Appends,
     mailboxes: Arc<Mutex<HashMap<ShowId, mpsc::Sender<Waiting>>>>,
-    /// How many bookings the writers keep in memory.
-    bookings: Arc<AtomicUsize>,
+    /// How many bookings and blocks of seats the writers keep in memory.
+    in_memory: Arc<AtomicUsize>,
     tasks: TaskTracker,
 }
 
@@ -70,7 +71,7 @@ impl ShowWriters {
             store,
             appends,
             mailboxes: Arc::default(),
-            bookings: Arc::default(),
+            in_memory: Arc::default(),
             tasks: TaskTracker::new(),
         }
     }
@@ -127,9 +128,10 @@ impl ShowWriters {
     async fn run(self, show_id: ShowId, mut mailbox: mpsc::Receiver<Waiting>) {
         let mut writer = ShowWriter::new(self.store.clone(), self.appends.clone(), show_id);
         let mut batch = Vec::new();
-        let mut bookings = 0;
+        let mut in_memory = 0;
         loop {
-            let is_crowded = self.bookings.load(Ordering::Relaxed) > MAX_BOOKINGS;
+            let is_crowded =
+                self.in_memory.load(Ordering::Relaxed) > MAX_IN_MEMORY || self.tasks.len() > MAX_WRITERS / 2;
             let idle = if is_crowded { IDLE_BEYOND } else { IDLE };
             let taken = tokio::time::timeout(idle, mailbox.recv_many(&mut batch, MAX_BATCH)).await;
             if taken.is_err() || batch.is_empty() {
@@ -139,14 +141,14 @@ impl ShowWriters {
             for round in rounds(std::mem::take(&mut batch)) {
                 ended_well &= writer.deal_with(round).await;
             }
-            let before = std::mem::replace(&mut bookings, writer.bookings());
-            self.bookings.fetch_add(bookings.wrapping_sub(before), Ordering::Relaxed);
+            let before = std::mem::replace(&mut in_memory, writer.in_memory());
+            self.in_memory.fetch_add(in_memory.wrapping_sub(before), Ordering::Relaxed);
             if ended_well && writer.knows_no_show() {
                 break;
             }
         }
         self.retire(show_id, mailbox, writer).await;
-        self.bookings.fetch_sub(bookings, Ordering::Relaxed);
+        self.in_memory.fetch_sub(in_memory, Ordering::Relaxed);
     }
 
     /// Closes the mailbox, so that nobody else puts an order in, and deals with what is in it.

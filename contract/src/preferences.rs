@@ -39,6 +39,6 @@ pub struct Preferences {
     pub booking_expired: Channel,
     /// The user's booking was cancelled, by whomever.
     pub booking_cancelled: Channel,
-    /// Money went back to the user. Nothing leads to it yet.
+    /// Money went back to the user.
     pub refund_made: Channel,
 }

@@ -21,6 +21,9 @@ use crate::{
 /// How often a command is decided anew because its stream went on meanwhile.
 const MAX_ATTEMPTS: u32 = 8;
 
+/// Events that are in memory at a time while an aggregate is loaded.
+const PAGE: u32 = 5_000;
+
 /// What accompanies a command.
 #[derive(Debug, Clone, Default)]
 pub struct CommandContext {
@@ -127,19 +130,23 @@ impl EventStore {
     /// # Errors
     /// The database does not answer, or an event is malformed.
     pub async fn load_at<A: Aggregate>(&self, id: &str, sequence: i64) -> Result<(A, i64), ReadError> {
-        let read = self.read_stream_to(&StreamId::new(A::TYPE, id), sequence).await?;
         let mut aggregate = A::default();
-        let mut last = 0;
-        for event in &read.events {
-            let malformed = |source| ReadError::Malformed {
-                stream: event.stream.clone(),
-                sequence: event.sequence,
-                source,
-            };
-            aggregate.apply(event.decode().map_err(malformed)?);
-            last = event.sequence;
+        let mut at = StreamPosition { stream: StreamId::new(A::TYPE, id), sequence: 0 };
+        loop {
+            let page = self.read_page(&at, sequence, PAGE).await?;
+            for event in &page.events {
+                let malformed = |source| ReadError::Malformed {
+                    stream: event.stream.clone(),
+                    sequence: event.sequence,
+                    source,
+                };
+                aggregate.apply(event.decode().map_err(malformed)?);
+                at.sequence = event.sequence;
+            }
+            if page.events.len() < PAGE as usize {
+                return Ok((aggregate, at.sequence));
+            }
         }
-        Ok((aggregate, last))
     }
 }
 

@@ -73,7 +73,7 @@ impl EventStore {
     /// # Errors
     /// The database does not answer.
     pub async fn read_on(&self, after: &StreamPosition, limit: u32) -> Result<StreamsRead, sqlx::Error> {
-        self.read(std::slice::from_ref(after), i64::MAX, limit.into()).await
+        self.read_page(after, i64::MAX, limit).await
     }
 
     async fn read(
@@ -112,16 +112,17 @@ impl EventStore {
     /// # Errors
     /// The database does not answer.
     pub async fn read_stream(&self, stream: &StreamId) -> Result<StreamsRead, sqlx::Error> {
-        self.read_stream_to(stream, i64::MAX).await
+        self.read_streams(&[StreamPosition { stream: stream.clone(), sequence: 0 }]).await
     }
 
-    /// One stream from its beginning to a sequence.
-    pub(crate) async fn read_stream_to(
+    /// The next events of one stream up to a sequence.
+    pub(crate) async fn read_page(
         &self,
-        stream: &StreamId,
-        sequence: i64,
+        after: &StreamPosition,
+        up_to: i64,
+        limit: u32,
     ) -> Result<StreamsRead, sqlx::Error> {
-        self.read(&[StreamPosition { stream: stream.clone(), sequence: 0 }], sequence, i64::MAX).await
+        self.read(std::slice::from_ref(after), up_to, limit.into()).await
     }
 }
 

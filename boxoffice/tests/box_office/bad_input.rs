@@ -157,6 +157,15 @@ both_sources! {
             office.post(path, Some(&person.token), &nonsense).await.expect_problem(403, "forbidden");
         }
         office.post("/api/v1/events", Some(&host.token), &nonsense).await.expect_invalid("nonsense");
+        let other = office.register("host").await;
+        for (is_draft, status, code) in [(false, 403, "forbidden"), (true, 404, "not-found")] {
+            let mut request = event_request(5);
+            request["draft"] = json!(is_draft);
+            let event = office.post("/api/v1/events", Some(&host.token), &request).await;
+            let path = format!("/api/v1/events/{}", event.text("/id"));
+            office.put(&path, Some(&other.token), &nonsense).await.expect_problem(status, code);
+            office.put(&path, Some(&host.token), &nonsense).await.expect_invalid("nonsense");
+        }
         for path in ["/api/v1/audit/events", "/api/v1/audit/head"] {
             office.get(path, None).await.expect(StatusCode::UNAUTHORIZED);
             office.get(path, Some(&host.token)).await.expect_problem(403, "forbidden");

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::{
     CommandApi, answers,
     callers::Host,
-    commands::order_of_host,
+    commands::{check_is_theirs, order_of_host},
     fields::Fields,
     idempotency::NotDone,
     offers::{self, SectionRequest, TicketTypeRequest},
@@ -99,6 +99,7 @@ pub(crate) async fn change_event(
     PathId(show_id): PathId<ShowId>,
     body: RawBody,
 ) -> Result<Response, Problem> {
+    check_is_theirs(&api, show_id, host_id).await?;
     let expected_version = if_match.and_then(IfMatch::version);
     let change = body.parse::<ChangeEventRequest>()?.value.parse(expected_version)?;
     let order = HostOrder::Change(Box::new(change));

@@ -117,6 +117,6 @@ async fn change(
         return Err(wrong_password().into());
     }
     sessions::end_others_in_tx(&mut tx, member.id, member.session_id).await.map_err(failed)?;
-    tx.commit().await.map_err(failed)?;
+    tx.commit().await.map_err(|error| NotDone::Problem(refusals::answer_lost(&error)))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

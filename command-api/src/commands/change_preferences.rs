@@ -36,7 +36,7 @@ pub(crate) struct ChangePreferencesRequest {
     booking_expired: Option<ChannelAnswer>,
     /// The user's booking was cancelled, by whomever.
     booking_cancelled: Option<ChannelAnswer>,
-    /// Money went back to the user. Nothing leads to it yet.
+    /// Money went back to the user.
     refund_made: Option<ChannelAnswer>,
 }
 

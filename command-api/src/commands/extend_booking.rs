@@ -28,7 +28,7 @@ use crate::{
     )),
     responses(
         (status = 200, description = "The booking, with its `heldUntil`", body = contract::Booking),
-        (status = "4XX", description = "`hold-expired`, `not-held`, `not-found`, `forbidden`, …",
+        (status = "4XX", description = "`hold-expired`, `not-held`, `event-cancelled`, `not-found`, `forbidden`, …",
          body = contract::Problem, content_type = "application/problem+json"),
         (status = "5XX", description = "Try again", body = contract::Problem,
          content_type = "application/problem+json"),

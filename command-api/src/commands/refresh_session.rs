@@ -83,7 +83,7 @@ async fn refresh(
     let (spent_hash, next_hash) = (spent.hash(master_key), next.hash(master_key));
     match sessions::rotate_in_tx(&mut tx, spent_hash, &next, next_hash).await.map_err(failed)? {
         Some(user_id) => {
-            tx.commit().await.map_err(failed)?;
+            tx.commit().await.map_err(|error| NotDone::Problem(refusals::answer_lost(&error)))?;
             Ok(answer(api, user_id, &next).await?)
         }
         None => {
@@ -122,9 +122,10 @@ fn invalid() -> Problem {
         .detail("This refresh token is not valid, or its session has ended. Sign in again.")
 }
 
+/// The tokens are in force already: without the key of the first request, one that is repeated would end the session.
 async fn answer(api: &CommandApi, user_id: UserId, next: &RefreshToken) -> Result<Response, Problem> {
     let loaded = api.store.load::<User>(&user_id.to_string()).await;
-    let (user, _) = loaded.map_err(|error| refusals::read(&error))?;
+    let (user, _) = loaded.map_err(|error| refusals::answer_lost(&error))?;
     let profile = user.profile().ok_or_else(invalid)?;
     Ok((StatusCode::OK, Json(sessions::answer(api, profile, next)?)).into_response())
 }

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::{
     ChangeShow, CreateShow, CreatedShow, OfferedTicketType, SeatBlock, ShowError, ShowEvent, ShowStatus,
-    TicketType, seating::SeatingPlan,
+    TicketType,
+    seating::{MAX_HALL_BYTES, MAX_SEATS_EVER, SeatingPlan, hall_bytes},
 };
 
 pub(super) fn create(create: CreateShow) -> Result<Vec<ShowEvent>, ShowError> {
@@ -162,6 +163,16 @@ impl CreatedShow {
         }
         let (offered, blocks) =
             plan.offer(&self.ticket_types, self.seating.blocks(), self.seating.next_index());
+        if blocks.iter().any(|block| block.first_index + block.seats > MAX_SEATS_EVER) {
+            return Err(ShowError::DoesNotFit(
+                "this event has had too many other seats before: bring some of those back, or offer another event",
+            ));
+        }
+        if hall_bytes(&offered, &blocks) > MAX_HALL_BYTES {
+            return Err(ShowError::DoesNotFit(
+                "must have fewer rows, shorter names, or fewer rows with other numbers of seats than before",
+            ));
+        }
         let lost = self.seating.taken_and_lost_in(self.id, &blocks);
         if lost.is_empty() { Ok((offered, blocks)) } else { Err(ShowError::SeatsInUse { seats: lost }) }
     }

@@ -2,12 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Description, Invalid, TimeZone, Title, Venue};
-
-const MICROSECOND_DIGITS: u16 = 6;
 
 /// What a host says about a show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,6 +130,11 @@ impl Schedule {
         sales_start: Option<DateTime<Utc>>,
         sales_end: Option<DateTime<Utc>>,
     ) -> Result<Self, ScheduleError> {
+        // Microseconds are what every store keeps; finer ones, and leap seconds, would be others on some ways than on others.
+        let kept =
+            |time: DateTime<Utc>| DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time);
+        let (start_date_time, end_date_time) = (kept(start_date_time), kept(end_date_time));
+        let (sales_start, sales_end) = (sales_start.map(kept), sales_end.map(kept));
         let times = [
             ("startDateTime", Some(start_date_time)),
             ("endDateTime", Some(end_date_time)),
@@ -161,14 +164,7 @@ impl Schedule {
         {
             return Err(ScheduleError::SalesEndBeforeTheyStart);
         }
-        // Microseconds are what every store keeps; finer ones would be lost on some ways and not on others.
-        let kept = |time: DateTime<Utc>| time.trunc_subsecs(MICROSECOND_DIGITS);
-        Ok(Self {
-            start_date_time: kept(start_date_time),
-            end_date_time: kept(end_date_time),
-            sales_start: sales_start.map(kept),
-            sales_end: sales_end.map(kept),
-        })
+        Ok(Self { start_date_time, end_date_time, sales_start, sales_end })
     }
 
     /// Whether the show is over.

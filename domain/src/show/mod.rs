@@ -26,7 +26,9 @@ pub use details::{Capacity, DetailsChange, Schedule, ScheduleError, ShowDetails}
 pub use error::ShowError;
 pub use event::{OfferedTicketType, ShowEvent, Taken, TicketLine};
 pub use evolve::Undo;
-pub use seating::{MAX_SEATS, PlannedSection, SeatBlock, SeatingPlan};
+pub use seating::{
+    MAX_HALL_BYTES, MAX_SEATS, MAX_SEATS_EVER, PlannedSection, SeatBlock, SeatingPlan, hall_bytes,
+};
 pub use snapshot::FOLD_VERSION;
 
 use chrono::{DateTime, Utc};
@@ -203,10 +205,10 @@ impl CreatedShow {
         self.bookings.count()
     }
 
-    /// How many of them are in memory, in the parts that were brought.
+    /// How many bookings, in the parts that were brought, and blocks of seats are in memory.
     #[must_use]
-    pub fn bookings_in_memory(&self) -> usize {
-        self.bookings.in_memory()
+    pub fn in_memory(&self) -> usize {
+        self.bookings.in_memory() + self.seating.block_count()
     }
 
     /// When the next hold lapses, or has lapsed without having been noticed.

@@ -49,6 +49,18 @@ pub struct PlannedSection {
 
 /// Most seats of a show.
 pub const MAX_SEATS: u32 = 100_000;
+/// Most bytes of all ticket types and blocks of seats as they are stored in one event: Kafka takes a megabyte, and an event
+/// has details, too.
+pub const MAX_HALL_BYTES: usize = 900_000;
+/// Most seats that a show ever has, those that are gone included: their indexes are not given again, and which seats are sold
+/// is a bit an index.
+pub const MAX_SEATS_EVER: u32 = 2_000_000;
+
+/// How many bytes these are in an event.
+#[must_use]
+pub fn hall_bytes(offered: &[OfferedTicketType], blocks: &[SeatBlock]) -> usize {
+    serde_json::to_vec(&(offered, blocks)).expect("names and numbers are JSON").len()
+}
 
 /// The seats of a show and who has them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -75,6 +87,11 @@ impl Seating {
         let mut seating = Self::default();
         seating.rearrange(blocks);
         seating
+    }
+
+    /// Blocks of seats, for the memory that they take.
+    pub(super) const fn block_count(&self) -> usize {
+        self.blocks.len()
     }
 
     pub(super) fn blocks(&self) -> &[SeatBlock] {
@@ -195,6 +212,10 @@ impl SeatingPlan {
         blocks_before: &[SeatBlock],
         mut next_index: u32,
     ) -> (Vec<OfferedTicketType>, Vec<SeatBlock>) {
+        let mut before: HashMap<(&SectionName, &RowName), Vec<&SeatBlock>> = HashMap::new();
+        for block in blocks_before {
+            before.entry((&block.section, &block.row)).or_default().push(block);
+        }
         let mut offered: Vec<OfferedTicketType> = Vec::new();
         let mut blocks = Vec::new();
         for section in &self.0 {
@@ -207,8 +228,7 @@ impl SeatingPlan {
             });
             for (row, seats) in &section.rows {
                 offered[place].capacity += seats;
-                let of_row = blocks_before.iter().filter(|b| b.section == section.name && b.row == *row);
-                let kept = kept_blocks(of_row.collect(), *seats);
+                let kept = kept_blocks(before.remove(&(&section.name, row)).unwrap_or_default(), *seats);
                 let number = kept.last().map_or(1, |block: &SeatBlock| block.first_number + block.seats);
                 let ticket_type_id = offered[place].id;
                 blocks.extend(kept.into_iter().map(|block| SeatBlock { ticket_type_id, ..block }));

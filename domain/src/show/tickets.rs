@@ -77,6 +77,9 @@ impl CreatedShow {
         attendee_id: UserId,
         at: DateTime<Utc>,
     ) -> Result<Vec<ShowEvent>, ShowError> {
+        if self.status == ShowStatus::Cancelled {
+            return Err(ShowError::Cancelled);
+        }
         let open = self.bookings.open_booking(booking_id, attendee_id);
         let hold = match open.ok_or(ShowError::HoldExpired)? {
             Open::Held(held) => held.hold,

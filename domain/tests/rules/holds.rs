@@ -183,6 +183,12 @@ fn what_was_given_back_cannot_be_extended() {
 }
 
 #[test]
+fn what_is_held_of_a_cancelled_show_cannot_be_extended() {
+    let facts = vec![concert(1), held(one(1)), ShowEvent::EventCancelled { at: minute(1) }];
+    given(facts).when(extend(1, 2)).then_expect_error(ShowError::Cancelled);
+}
+
+#[test]
 fn what_is_sold_cannot_be_extended() {
     let facts = vec![concert(1), sold(one(1))];
     given(facts).when(extend(1, 1)).then_expect_error(ShowError::NotHeld);

@@ -1,15 +1,15 @@
 //! Seats come and go while people hold them. A seat keeps its index, and with it its id; none is given twice.
 
 use domain::show::{
-    ChangeShow, OfferedTicketType, SeatBlock, SeatingPlan, Show, ShowCommand, ShowError, ShowEvent, Taken,
-    TicketLine, TicketTypeChange,
+    ChangeShow, MAX_HALL_BYTES, MAX_SEATS, MAX_SEATS_EVER, OfferedTicketType, SeatBlock, SeatingPlan, Show,
+    ShowCommand, ShowError, ShowEvent, Taken, TicketLine, TicketTypeChange, hall_bytes,
 };
 
 use crate::{
     facts::{
         Balcony, Stalls, Standing, block, book_seats, change, changed, changed_at, changing, concert,
-        details, eur, folded, given, hall, hall_plan, held, kept, lapsed, offered, released, section, sold,
-        took_seats,
+        details, eur, folded, given, hall, hall_plan, held, kept, lapsed, offered, released, seated, section,
+        sold, took_seats,
     },
     minute, seat,
 };
@@ -249,4 +249,51 @@ fn the_number_of_seats_changes_with_seating_alone() {
         let result = given(vec![fact]).when(command.clone()).inspect_result();
         assert!(matches!(result, Err(ShowError::DoesNotFit(_))), "{command:?}: {result:?}");
     }
+}
+
+/// A plan of so many rows with so many seats each.
+fn rows(rows: usize, seats: u32) -> SeatingPlan {
+    let names: Vec<String> = (0..rows).map(|row| format!("Row {row:05}")).collect();
+    let rows: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), seats)).collect();
+    SeatingPlan(vec![section("Stalls", Stalls, &rows)])
+}
+
+/// Rows that grow are stored in several blocks each.
+#[test]
+fn a_hall_fits_into_one_event_however_it_came_about() {
+    let plan = rows(4_500, 1);
+    let (types, blocks) = plan.first_offer();
+    assert!(hall_bytes(&types, &blocks) < MAX_HALL_BYTES);
+    let other = rows(4_500, 2);
+    let (others_types, others_blocks) = other.first_offer();
+    assert!(hall_bytes(&others_types, &others_blocks) < MAX_HALL_BYTES, "as a new one it fits");
+    let facts = vec![seated(types, blocks)];
+    let result = given(facts.clone()).when(reseat(other)).inspect_result();
+    assert!(matches!(result, Err(ShowError::DoesNotFit(_))), "{result:?}");
+    assert!(given(facts).when(reseat(rows(4_000, 1))).inspect_result().is_ok());
+}
+
+/// Two sections that take turns never keep a seat.
+#[test]
+fn a_show_has_so_many_seats_ever() {
+    let turns = MAX_SEATS_EVER / MAX_SEATS;
+    let hall = |turn: u32| {
+        let name = if turn.is_multiple_of(2) { "Left" } else { "Right" };
+        SeatingPlan(vec![section(name, Stalls, &[("A", MAX_SEATS)])])
+    };
+    let (types, blocks) = hall(0).first_offer();
+    let mut show = folded(vec![seated(types, blocks)]);
+    for turn in 1..turns {
+        for event in show.decide(reseat(hall(turn))).expect("there is room") {
+            show.evolve(event);
+        }
+    }
+    let result = show.decide(reseat(hall(turns)));
+    assert!(matches!(result, Err(ShowError::DoesNotFit(_))), "{result:?}");
+    let fewer = SeatingPlan(vec![section(
+        if turns.is_multiple_of(2) { "Right" } else { "Left" },
+        Stalls,
+        &[("A", 5)],
+    )]);
+    assert!(show.decide(reseat(fewer)).is_ok(), "what is there can still be taken away");
 }

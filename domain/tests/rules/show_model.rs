@@ -307,6 +307,7 @@ impl Model {
             }
             ShowCommand::TakeTickets(take) => self.refusal_of_taking(take),
             ShowCommand::ExtendHold { booking_id, at, .. } => match self.record(*booking_id) {
+                _ if self.status == ShowStatus::Cancelled => Some(ShowError::Cancelled),
                 Some(record) if record.stands == Stands::Sold => Some(ShowError::NotHeld),
                 Some(record) if record.blocks(*at) => None,
                 Some(_) | None => Some(ShowError::HoldExpired),

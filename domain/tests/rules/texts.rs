@@ -80,6 +80,19 @@ fn a_shows_times_are_those_that_rfc_3339_can_write() {
     }
 }
 
+/// Parsers of others refuse it, and PostgreSQL takes it for the next second.
+#[test]
+fn a_leap_second_is_the_next_second() {
+    let schedule = Schedule::parse(time("2027-06-01T18:00:60Z"), time("2027-06-01T21:00:00Z"), None, None);
+    assert_eq!(
+        schedule.map(|kept| kept.start_date_time.to_rfc3339()),
+        Ok("2027-06-01T18:01:00+00:00".to_owned())
+    );
+    let last = time("9999-12-31T23:59:60Z");
+    let schedule = Schedule::parse(time("9999-12-31T23:00:00Z"), last, None, None);
+    assert_eq!(schedule, Err(ScheduleError::BeyondRfc3339("endDateTime")));
+}
+
 #[test]
 fn a_sale_ends_after_it_starts_and_starts_before_the_end() {
     let (start, end) = (time("2027-06-01T18:00:00Z"), time("2027-06-01T21:00:00Z"));

@@ -17,6 +17,20 @@ async fn what_was_appended_is_read_in_sequence() {
     assert_eq!(earlier.lines.join(""), "ab");
 }
 
+/// 5,000 events are read at a time.
+#[tokio::test]
+async fn a_long_stream_is_loaded_page_by_page() {
+    let store = store().await;
+    let many = ["x"; 2_500];
+    for written in 0..4 {
+        store.append(&[without_receipt(vec![lines("p", written * 2_500, &many)])]).await.unwrap();
+    }
+    for (up_to, count) in [(4_999, 4_999), (5_000, 5_000), (5_001, 5_001), (i64::MAX, 10_000)] {
+        let (folded, sequence) = store.load_at::<Paper>("p", up_to).await.unwrap();
+        assert_eq!((folded.lines.len() as i64, sequence), (count, count));
+    }
+}
+
 #[tokio::test]
 async fn who_expects_an_old_sequence_appends_nothing() {
     let store = store().await;
