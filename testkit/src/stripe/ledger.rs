@@ -208,7 +208,6 @@ impl Ledger {
         Answer { status: 200, body, event: Some(event) }
     }
 
-    /// In the dashboard: nobody's id is beside it.
     fn intent_of_booking(&self, booking_id: &str) -> String {
         let of_booking =
             |intent: &&Intent| intent.metadata.get("booking_id").is_some_and(|id| id == booking_id);
@@ -222,6 +221,7 @@ impl Ledger {
         by_hand.for_each(|refund| refund.status = "failed");
     }
 
+    /// In the dashboard: nobody's id is beside it.
     pub(super) fn refund_by_hand(&mut self, booking_id: &str, amount: i64) {
         let intent = self.intent_of_booking(booking_id);
         self.refunds.push(Refund {
