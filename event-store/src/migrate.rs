@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const FILES: [(i64, &str, &str); 11] = [
+const FILES: [(i64, &str, &str); 12] = [
     (1, "event store", include_str!("../../migrations/write/0001_event_store.sql")),
     (2, "accounts", include_str!("../../migrations/write/0002_accounts.sql")),
     (3, "sessions", include_str!("../../migrations/write/0003_sessions.sql")),
@@ -20,6 +20,7 @@ const FILES: [(i64, &str, &str); 11] = [
         "number events in one step",
         include_str!("../../migrations/write/0011_number_events_in_one_step.sql"),
     ),
+    (12, "events by position", include_str!("../../migrations/write/0012_events_by_position.sql")),
 ];
 
 pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {

@@ -61,16 +61,28 @@ struct Claimed {
 }
 
 impl Claim {
-    /// The pointers, by their positions in the outbox.
+    /// How many.
     #[must_use]
-    pub fn positions(&self) -> Vec<i64> {
-        self.0.iter().map(|claimed| claimed.position).collect()
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
-    /// The first of them.
+    /// Whether there was nothing to claim.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The position of the first pointer in the outbox.
     #[must_use]
     pub fn first_position(&self) -> Option<i64> {
         self.0.first().map(|claimed| claimed.position)
+    }
+
+    /// The position of the last one.
+    #[must_use]
+    pub fn last_position(&self) -> Option<i64> {
+        self.0.last().map(|claimed| claimed.position)
     }
 }
 
@@ -85,35 +97,33 @@ impl EventStore {
         lease: Duration,
         limit: i64,
     ) -> Result<Numbered, NumberingError> {
-        let claim = self.claim_outbox(0, limit, &[]).await?;
+        let claim = self.claim_outbox(0, limit).await?;
         self.number(epoch, lease, self.head().await?, claim).await
     }
 
-    /// Reads the oldest `limit` pointers from a position on, but those that are being numbered: a set, not what follows a
-    /// cursor. From 0 on, one of a stream comes with all earlier ones of it that are not being numbered, so numbering them
-    /// next keeps its order. From a later position on an earlier one may be missing, whose transaction committed late;
-    /// [`number`](Self::number) refuses that as a gap.
+    /// Reads the oldest `limit` pointers from a position on. From 0 on, one of a stream comes with all earlier ones of it, so
+    /// numbering them keeps its order. From a later position on an earlier one may be missing, whose transaction committed
+    /// late; [`number`](Self::number) refuses that as a gap.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn claim_outbox(&self, from: i64, limit: i64, but: &[i64]) -> Result<Claim, sqlx::Error> {
-        // Each pointer finds its event by the key, as in `read_log`.
+    pub async fn claim_outbox(&self, from: i64, limit: i64) -> Result<Claim, sqlx::Error> {
+        // Each pointer finds its event by itself, as in `read_log`, but all of them side by side.
         let claim = sqlx::query(concat!(
             "select o.position as outbox_position, ",
             event_columns!(),
             "
              from (
-                 select * from outbox where position >= $3 and position <> all($2) order by position limit $1
+                 select * from outbox where position >= $2 order by position limit $1
              ) o
              cross join lateral (
                  select event_type, event_version, payload, metadata, event_id, recorded_at from events
-                 where aggregate_type = o.aggregate_type and aggregate_id = o.aggregate_id and sequence = o.sequence
+                 where position = o.position
                  offset 0
              ) event
              order by o.position"
         ))
         .bind(limit)
-        .bind(but)
         .bind(from);
         let rows: Result<Vec<PgRow>, sqlx::Error> =
             answered!(self.pool(), ANSWER_DEADLINE, |connection| claim.fetch_all(connection));

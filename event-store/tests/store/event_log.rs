@@ -160,9 +160,9 @@ async fn what_is_claimed_while_others_are_numbered_goes_on_where_they_end() {
     let epoch = lead(&store).await;
     append(&store, "a", 0, &["1", "2", "3"]).await;
     append(&store, "b", 0, &["1"]).await;
-    let first = store.claim_outbox(0, 2, &[]).await.unwrap();
-    let second = store.claim_outbox(0, 10, &first.positions()).await.unwrap();
-    assert_eq!((first.positions().len(), second.positions().len()), (2, 2));
+    let first = store.claim_outbox(0, 2).await.unwrap();
+    let second = store.claim_outbox(first.last_position().unwrap() + 1, 10).await.unwrap();
+    assert_eq!((first.len(), second.len()), (2, 2));
     store.number(epoch, LEASE, store.head().await.unwrap(), first).await.unwrap();
     store.number(epoch, LEASE, store.head().await.unwrap(), second).await.unwrap();
     let places: Vec<(i64, i64)> =
@@ -175,8 +175,8 @@ async fn what_was_claimed_behind_others_is_not_numbered_before_them() {
     let store = store().await;
     let epoch = lead(&store).await;
     append(&store, "a", 0, &["1", "2"]).await;
-    let first = store.claim_outbox(0, 1, &[]).await.unwrap();
-    let second = store.claim_outbox(0, 1, &first.positions()).await.unwrap();
+    let first = store.claim_outbox(0, 1).await.unwrap();
+    let second = store.claim_outbox(first.last_position().unwrap() + 1, 1).await.unwrap();
     let refused = store.number(epoch, LEASE, store.head().await.unwrap(), second).await;
     assert!(matches!(refused, Err(NumberingError::Gap { expected: 1, found: 2, .. })), "{refused:?}");
     assert_eq!(logged(&store).await, []);
@@ -191,7 +191,7 @@ async fn a_head_that_is_not_the_last_one_any_more_numbers_nothing() {
     append(&store, "a", 0, &["1"]).await;
     store.number_outbox(epoch, LEASE, 10).await.unwrap();
     append(&store, "a", 1, &["2"]).await;
-    let claim = store.claim_outbox(0, 10, &[]).await.unwrap();
+    let claim = store.claim_outbox(0, 10).await.unwrap();
     let refused = store.number(epoch, LEASE, before, claim).await;
     assert!(matches!(refused, Err(NumberingError::Database(_))), "{refused:?}");
     assert_eq!(logged(&store).await.len(), 1);
@@ -207,8 +207,8 @@ async fn a_gap_behind_what_the_log_has_says_what_was_to_come() {
     store.number_outbox(epoch, LEASE, 10).await.unwrap();
     append(&store, "b", 0, &["1"]).await;
     append(&store, "a", 2, &["3", "4"]).await;
-    let first = store.claim_outbox(0, 2, &[]).await.unwrap();
-    let rest = store.claim_outbox(0, 10, &first.positions()).await.unwrap();
+    let first = store.claim_outbox(0, 2).await.unwrap();
+    let rest = store.claim_outbox(first.last_position().unwrap() + 1, 10).await.unwrap();
     let refused = store.number(epoch, LEASE, store.head().await.unwrap(), rest).await;
     assert!(matches!(refused, Err(NumberingError::Gap { expected: 3, found: 4, .. })), "{refused:?}");
 }

@@ -34,6 +34,7 @@ impl Relay {
             match self.number_batch(epoch, head.take(), &mut look, ahead.take()).await {
                 Ok((numbered, next)) => {
                     self.is_well();
+                    let may_have_more = is_full(numbered.events.len());
                     head = Some(numbered.head);
                     rest.has_events(numbered.events.len());
                     if !numbered.events.is_empty() {
@@ -42,7 +43,7 @@ impl Relay {
                         hand_on.give(numbered.events, numbered.head.global_position);
                     }
                     ahead = next;
-                    if ahead.is_none() {
+                    if !may_have_more {
                         rest.after_batch().await;
                         wakeup.wait(IDLE_POLL).await;
                     }
@@ -59,7 +60,8 @@ impl Relay {
     }
 
     /// Numbers what was claimed ahead, or claims first; after the head, if it is known from the last round. While a full
-    /// batch is numbered, the next one is claimed; it is good only if this one gets its places.
+    /// batch is numbered, what follows it is claimed; that is good only if this one gets its places. Now and then nothing is
+    /// claimed ahead, so that the next round can look through the whole outbox.
     async fn number_batch(
         &self,
         epoch: Epoch,
@@ -75,7 +77,7 @@ impl Relay {
             None => {
                 let from = look.begin();
                 look.is_partial = from > 0;
-                let claim = self.store.claim_outbox(from, NUMBER_BATCH, &[]).await?;
+                let claim = self.store.claim_outbox(from, NUMBER_BATCH).await?;
                 look.found(claim.first_position());
                 claim
             }
@@ -84,20 +86,20 @@ impl Relay {
             Some(head) => head,
             None => self.store.head().await?,
         };
-        let positions = claim.positions();
-        if (positions.len() as i64) < NUMBER_BATCH {
+        let last = claim.last_position().filter(|_| is_full(claim.len()) && !look.is_due());
+        let Some(last) = last else {
             return Ok((self.store.number(epoch, LEASE, head, claim).await?, None));
-        }
+        };
         let (numbered, next) = tokio::join!(
             self.store.number(epoch, LEASE, head, claim),
-            self.store.claim_outbox(look.begin(), NUMBER_BATCH, &positions)
+            self.store.claim_outbox(last + 1, NUMBER_BATCH)
         );
-        let numbered = numbered?;
-        if let Ok(next) = &next {
-            look.found(next.first_position());
-        }
-        Ok((numbered, Some(next)))
+        Ok((numbered?, Some(next)))
     }
+}
+
+fn is_full(events: usize) -> bool {
+    events as i64 == NUMBER_BATCH
 }
 
 /// From where on the outbox is looked through. Pointers are dead once they are numbered, and whoever begins with the
@@ -113,9 +115,14 @@ struct Look {
 }
 
 impl Look {
+    /// Whether the next look is to be at the whole.
+    fn is_due(&self) -> bool {
+        self.whole.is_none_or(|whole| whole.elapsed() >= WHOLE_LOOK)
+    }
+
     /// Where this round begins; 0 for a look at the whole.
     fn begin(&mut self) -> i64 {
-        if self.whole.is_none_or(|whole| whole.elapsed() >= WHOLE_LOOK) {
+        if self.is_due() {
             self.from = 0;
             self.whole = None;
         }
@@ -148,11 +155,13 @@ mod tests {
         look.found(Some(70));
         // However many rounds there are, and whatever they find.
         for later in 0..5 {
+            assert!(!look.is_due());
             assert_eq!(look.begin(), 70);
             look.found(Some(1_000 + later));
             tokio::time::advance(WHOLE_LOOK / 10).await;
         }
         tokio::time::advance(WHOLE_LOOK / 2).await;
+        assert!(look.is_due());
         assert_eq!(look.begin(), 0, "what was committed late comes with the next look at the whole");
         look.found(Some(20));
         assert_eq!(look.begin(), 20);
