@@ -25,8 +25,8 @@ use crate::{
     replay::Replay,
 };
 
-/// Returns to the system what hashing passwords took, and is faster where threads allocate for each other. librdkafka, which
-/// allocates a dozen times a record, has it too (its feature `override`).
+/// Returns to the system what hashing passwords took, and is faster where threads allocate for each other. With the crate's
+/// feature `override` it is the `malloc` of C, too: librdkafka allocates a dozen times a record.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

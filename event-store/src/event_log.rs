@@ -1,8 +1,9 @@
 //! The event log: every event of every stream in one dense order, the *global position*, 1, 2, 3 …
 //!
 //! The order is made here, by one leader at a time, from the outbox: all visible pointers are claimed as a set, put in
-//! the order of their positions and given the next numbers, in one transaction. A poller that follows an identity
-//! column or a transaction id instead loses events that commit late.
+//! the order of their positions and given the next numbers, in one transaction. A poller that only follows an identity
+//! column or a transaction id loses events that commit late. The relay may claim from a position on, since it looks at the
+//! whole again and again, and an event before an earlier one of its stream is refused.
 //!
 //! `leading` says who may write it, `numbering` how its entries are made.
 //!

@@ -50,7 +50,10 @@ impl Relay {
                 }
                 Err(NumberingError::NotLeader) => return,
                 // What is missing stands before what was looked through.
-                Err(NumberingError::Gap { .. }) if look.is_partial => look = Look::default(),
+                Err(error @ NumberingError::Gap { .. }) if look.is_partial => {
+                    tracing::debug!(%error, "looking through the whole outbox");
+                    look = Look::default();
+                }
                 Err(error) => {
                     self.cannot_number(Step::Numbering, "cannot number events", &error);
                     tokio::time::sleep(RETRY_PAUSE).await;
@@ -104,7 +107,8 @@ fn is_full(events: usize) -> bool {
 
 /// From where on the outbox is looked through. Pointers are dead once they are numbered, and whoever begins with the
 /// oldest passes over all that PostgreSQL has not cleared away yet. So a round begins where the last look at the whole
-/// found the first one. What commits behind that comes late: with the next look at the whole.
+/// found the first one, or takes what was claimed ahead, after the batch before. What commits behind that comes late: with
+/// the next look at the whole.
 #[derive(Default)]
 struct Look {
     from: i64,

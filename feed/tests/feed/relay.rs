@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use event_store::EventStore;
 use feed::{
     Relay,
     topics::{PARTITIONS, topic_of},
@@ -11,10 +12,12 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     message::{BorrowedMessage, Headers},
 };
+use sqlx::{Postgres, Transaction};
 use testkit::eventually;
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{DEADLINE, Feed};
+use crate::{DEADLINE, Feed, append, store};
 
 /// More than are under way at once.
 const BACKLOG: usize = 60_000;
@@ -70,43 +73,120 @@ async fn a_broker_that_dies_while_a_backlog_is_drained_loses_nothing() {
     assert!(found.keys().copied().eq(1..=BACKLOG as i64 + 1), "each at least once");
 }
 
+const STEP: &str =
+    "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata)
+     values ('event', $1, $2, 'Tested', '1', '{}', '{}')";
+
+/// A relay without Kafka.
+struct Numbering {
+    store: EventStore,
+    alarm: JoinHandle<bool>,
+    _stop: DropGuard,
+}
+
+impl Numbering {
+    fn start(store: &EventStore) -> Self {
+        let stop = CancellationToken::new();
+        let relay = Relay::new(store.clone(), None, "test".to_owned());
+        let mut state = relay.state();
+        tokio::spawn(relay.run(stop.clone()));
+        let alarm =
+            tokio::spawn(async move { state.wait_for(|state| state.numbering.is_some()).await.is_ok() });
+        Self { store: store.clone(), alarm, _stop: stop.drop_guard() }
+    }
+
+    async fn until_numbered(&self, events: i64) {
+        eventually("all are numbered", DEADLINE, || async {
+            (self.store.head().await.unwrap().global_position == events).then_some(())
+        })
+        .await;
+        assert!(!self.alarm.is_finished(), "nothing was wrong");
+    }
+
+    /// Waits until a batch cannot be written because of a lock on the event log.
+    async fn until_held_up(&self) {
+        eventually("a batch is held up", DEADLINE, || async {
+            let waits =
+                "select exists (select from pg_locks where relation = 'event_log'::regclass and not granted)";
+            let is_held_up: bool = sqlx::query_scalar(waits).fetch_one(self.store.pool()).await.unwrap();
+            is_held_up.then_some(())
+        })
+        .await;
+    }
+}
+
+async fn hold_up(store: &EventStore) -> Transaction<'static, Postgres> {
+    let mut tx = store.pool().begin().await.unwrap();
+    sqlx::query("lock table event_log in share row exclusive mode").execute(&mut *tx).await.unwrap();
+    tx
+}
+
+/// The first event of a stream, not committed yet.
+async fn late(store: &EventStore, stream: &str) -> Transaction<'static, Postgres> {
+    let mut tx = store.pool().begin().await.unwrap();
+    sqlx::query(STEP).bind(stream).bind(1_i64).execute(&mut *tx).await.unwrap();
+    tx
+}
+
 /// Most rounds do not look at the whole outbox, but begin where there was something a moment ago. What a long transaction
 /// leaves stands before that, and what goes on from there comes first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_commits_late_is_numbered_before_what_goes_on_from_it_and_nobody_is_alarmed() {
-    const STEP: &str = "insert into events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata)
-                        values ('event', $1, $2, 'Tested', '1', '{}', '{}')";
-    let feed = Feed::start().await;
-    let stop = CancellationToken::new();
-    let relay = Relay::new(feed.store.clone(), None, "test".to_owned());
-    let mut state = relay.state();
-    tokio::spawn(relay.run(stop.clone()));
-    let _stop = stop.drop_guard();
-    let alarm = tokio::spawn(async move { state.wait_for(|state| state.numbering.is_some()).await.is_ok() });
-    let numbered = |events: i64| {
-        let store = &feed.store;
-        eventually("all are numbered", DEADLINE, move || async move {
-            (store.head().await.unwrap().global_position == events).then_some(())
-        })
-    };
+    let (store, _database) = store().await;
+    let numbering = Numbering::start(&store);
     let mut events = 0;
-    for late in ["late 1", "late 2", "late 3"] {
-        let mut tx = feed.store.pool().begin().await.unwrap();
-        sqlx::query(STEP).bind(late).bind(1_i64).execute(&mut *tx).await.unwrap();
+    for stream in ["late 1", "late 2", "late 3"] {
+        let tx = late(&store, stream).await;
         // Longer than from one look at the whole to the next.
         for _ in 0..8 {
-            feed.append(3).await;
-            feed.store.wake_relay();
+            append(&store, 3).await;
+            store.wake_relay();
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         events += 24;
-        numbered(events).await;
-        feed.append(3).await;
+        numbering.until_numbered(events).await;
+        append(&store, 3).await;
         tx.commit().await.unwrap();
-        sqlx::query(STEP).bind(late).bind(2_i64).execute(feed.store.pool()).await.unwrap();
-        feed.store.wake_relay();
+        sqlx::query(STEP).bind(stream).bind(2_i64).execute(store.pool()).await.unwrap();
+        store.wake_relay();
         events += 5;
-        numbered(events).await;
-        assert!(!alarm.is_finished(), "nothing was wrong");
+        numbering.until_numbered(events).await;
     }
+}
+
+/// The same while there are full batches, each claimed while the one before is written, from its end on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_on_from_what_commits_late_waits_for_it_though_it_was_claimed_ahead() {
+    const FULL_BATCHES: usize = 17_000;
+    let (store, _database) = store().await;
+    let tx = late(&store, "late").await;
+    append(&store, FULL_BATCHES).await;
+    let lock = hold_up(&store).await;
+    let numbering = Numbering::start(&store);
+    numbering.until_held_up().await;
+    tx.commit().await.unwrap();
+    sqlx::query(STEP).bind("late").bind(2_i64).execute(store.pool()).await.unwrap();
+    lock.commit().await.unwrap();
+    numbering.until_numbered(FULL_BATCHES as i64 + 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_commits_late_does_not_wait_until_full_batches_have_ended() {
+    const FULL_BATCHES: usize = 25_000;
+    let (store, _database) = store().await;
+    let tx = late(&store, "late").await;
+    append(&store, FULL_BATCHES).await;
+    let lock = hold_up(&store).await;
+    let numbering = Numbering::start(&store);
+    numbering.until_held_up().await;
+    tx.commit().await.unwrap();
+    // Longer than from one look at the whole to the next.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    lock.commit().await.unwrap();
+    numbering.until_numbered(FULL_BATCHES as i64 + 1).await;
+    let place: i64 = sqlx::query_scalar("select global_position from event_log where aggregate_id = 'late'")
+        .fetch_one(store.pool())
+        .await
+        .unwrap();
+    assert!(place < FULL_BATCHES as i64, "{place}: there were full batches before it and after it");
 }

@@ -12,8 +12,7 @@ use super::{Progress, RebuildError};
 use crate::{ProjectError, Projection, applied::applied, apply::apply_batch, worker::checkpoint};
 
 /// After so many events the tables are analyzed for the first time, then whenever there are four times as many: what the
-/// server plans while it takes a table for empty is slow on a full one. Only how large they are: every statement goes by a
-/// key, and what the values are like is learnt when all of them are in.
+/// server plans while it takes a table for empty is slow on a full one.
 const FIRST_ANALYZED: i64 = 10_000;
 
 /// How long it tries to get to the end of the event log while others wait for it.
@@ -122,12 +121,14 @@ impl<'a> Load<'a> {
         Ok(self.store.head().await.map_err(ProjectError::Log)?.global_position)
     }
 
+    /// Only how large they are: what applies batches goes by keys, and what the values are like is learnt when all are in.
     async fn analyze_in_time(&mut self) -> Result<(), RebuildError> {
         if self.position < self.analyze_at {
             return Ok(());
         }
         self.analyze_at = self.position.saturating_mul(4);
         let tables = self.projection.tables().join(", ");
+        // One text, and so one transaction, which `set local` needs.
         sqlx::raw_sql(&format!("set local default_statistics_target = 1; analyze {tables}"))
             .execute(&mut *self.beside)
             .await?;
