@@ -25,8 +25,9 @@ use crate::{
     replay::Replay,
 };
 
-/// Returns to the system what hashing passwords took, and is faster where threads allocate for each other. With the crate's
-/// feature `override` it is the `malloc` of C, too: librdkafka allocates a dozen times a record.
+/// Returns to the system what hashing passwords took, and is faster where threads allocate for each other. Not for C, where
+/// librdkafka would gain by it (the crate's feature `override`): the process would not start under libfaketime, which shows
+/// what a wrong clock does.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -18,7 +18,7 @@ use crate::{
     progress::say,
     rows::{Figure, Ratio, Row, Unit},
     run::Run,
-    trial::Trial,
+    trial::{self, Trial},
 };
 
 /// The prepared database, and the copy that is drained.
@@ -141,15 +141,16 @@ impl Backlog {
     async fn drain(&self, run: &Run) -> Result<(f64, f64)> {
         run.servers.create(DATABASE, FILLED).await?;
         let mut connection = PgConnection::connect(&run.servers.url(DATABASE)).await?;
+        trial::look_by_keys(&mut connection).await?;
         let started = Instant::now();
         let relay = run.servers.spawn(Some(self.kafka.brokers()), "relay", DATABASE);
         let mut numbered = None;
         loop {
             // Not whether the outbox is empty: whoever looks there passes over every pointer that has gone.
             let (logged, published): (i64, i64) = sqlx::query_as(
-                "select coalesce(max(global_position), 0),
-                        (select published_position from relay_leader)
-                 from event_log",
+                "select coalesce((select global_position from event_log order by global_position desc limit 1), 0),
+                        published_position
+                 from relay_leader",
             )
             .fetch_one(&mut connection)
             .await?;
