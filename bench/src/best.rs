@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{machine::Machine, rows::Row};
@@ -24,20 +24,15 @@ struct Record {
     date: String,
 }
 
-const ABOUT: &str = "Best median of bookings/s on one event at 16 clients, by kind of machine. `./dev bench` keeps it up to date.";
-
 impl Best {
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        if !path.exists() {
-            return Ok(Self { about: ABOUT.to_owned(), records: vec![] });
-        }
-        Ok(serde_json::from_str(&std::fs::read_to_string(path)?)?)
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!("{}: run it in the repository, or name it with --best", path.display())
+        })?;
+        Ok(serde_json::from_str(&text)?)
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        if self.records.is_empty() {
-            return Ok(());
-        }
         Ok(std::fs::write(path, format!("{}\n", serde_json::to_string_pretty(self)?))?)
     }
 

@@ -65,6 +65,7 @@ pub(crate) async fn run(options: RunOptions) -> Result<()> {
     if !options.quick && rounds < ROUNDS {
         bail!("{rounds} rounds: at least {ROUNDS}, or --quick");
     }
+    let mut best = Best::read(&options.best)?;
     let servers = Servers::start(options.product.boxoffice, options.product.logs).await?;
     let stage = Stage::set(&servers, attendees).await?;
     let pgbench = Pgbench::prepare(&servers).await?;
@@ -88,7 +89,6 @@ pub(crate) async fn run(options: RunOptions) -> Result<()> {
         }
     }
     let machine = Machine::read()?;
-    let mut best = Best::read(&options.best)?;
     for row in rows.iter_mut().filter(|row| row.ratio == Ratio::R3) {
         best.take_part(row, &machine, options.quick || busiest > machine::QUIET);
     }
