@@ -115,17 +115,26 @@ impl Numbering {
     }
 }
 
-async fn hold_up(store: &EventStore) -> Transaction<'static, Postgres> {
-    let mut tx = store.pool().begin().await.unwrap();
-    sqlx::query("lock table event_log in share row exclusive mode").execute(&mut *tx).await.unwrap();
-    tx
-}
-
 /// The first event of a stream, not committed yet.
 async fn late(store: &EventStore, stream: &str) -> Transaction<'static, Postgres> {
     let mut tx = store.pool().begin().await.unwrap();
     sqlx::query(STEP).bind(stream).bind(1_i64).execute(&mut *tx).await.unwrap();
     tx
+}
+
+/// An event that is not committed yet, and so many after it. A lock keeps the first batch of those from being written, and the
+/// next one has been claimed, or is.
+async fn held_up(
+    store: &EventStore,
+    events: usize,
+) -> (Transaction<'static, Postgres>, Transaction<'static, Postgres>, Numbering) {
+    let tx = late(store, "late").await;
+    append(store, events).await;
+    let mut lock = store.pool().begin().await.unwrap();
+    sqlx::query("lock table event_log in share row exclusive mode").execute(&mut *lock).await.unwrap();
+    let numbering = Numbering::start(store);
+    numbering.until_held_up().await;
+    (tx, lock, numbering)
 }
 
 /// Most rounds do not look at the whole outbox, but begin where there was something a moment ago. What a long transaction
@@ -159,11 +168,7 @@ async fn what_commits_late_is_numbered_before_what_goes_on_from_it_and_nobody_is
 async fn what_goes_on_from_what_commits_late_waits_for_it_though_it_was_claimed_ahead() {
     const FULL_BATCHES: usize = 17_000;
     let (store, _database) = store().await;
-    let tx = late(&store, "late").await;
-    append(&store, FULL_BATCHES).await;
-    let lock = hold_up(&store).await;
-    let numbering = Numbering::start(&store);
-    numbering.until_held_up().await;
+    let (tx, lock, numbering) = held_up(&store, FULL_BATCHES).await;
     tx.commit().await.unwrap();
     sqlx::query(STEP).bind("late").bind(2_i64).execute(store.pool()).await.unwrap();
     lock.commit().await.unwrap();
@@ -174,11 +179,7 @@ async fn what_goes_on_from_what_commits_late_waits_for_it_though_it_was_claimed_
 async fn what_commits_late_does_not_wait_until_full_batches_have_ended() {
     const FULL_BATCHES: usize = 25_000;
     let (store, _database) = store().await;
-    let tx = late(&store, "late").await;
-    append(&store, FULL_BATCHES).await;
-    let lock = hold_up(&store).await;
-    let numbering = Numbering::start(&store);
-    numbering.until_held_up().await;
+    let (tx, lock, numbering) = held_up(&store, FULL_BATCHES).await;
     tx.commit().await.unwrap();
     // Longer than from one look at the whole to the next.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
