@@ -20,6 +20,9 @@ pub enum TelemetryError {
     AlreadyInstalled(#[from] TryInitError),
 }
 
+/// What the server says of a statement that found nothing to do ("already exists, skipping") is no news to anybody.
+const QUIETER: &str = "sqlx::postgres::notice=warn";
+
 /// Starts logging to standard error and logs one warning for each unknown setting.
 ///
 /// # Errors
@@ -27,8 +30,9 @@ pub enum TelemetryError {
 pub fn init(config: &Config) -> Result<(), TelemetryError> {
     use tracing_subscriber::util::SubscriberInitExt;
 
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(&config.log)?).with_writer(io::stderr);
+    // The setting comes last, and so has the last word.
+    let filter = EnvFilter::try_new(format!("{QUIETER},{}", config.log))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match config.log_format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).finish().try_init()?,
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init()?,
