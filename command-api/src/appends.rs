@@ -3,7 +3,8 @@
 //! A commit waits for the disk, whether it is for one row or for hundreds, and a statement costs as much. So while appends
 //! are under way, others gather, and go together; not for long, if the disk is slow. Strangers do not fail with each
 //! other: who is at fault is taken out, and the others are appended without them; when nobody knows who is, each is
-//! appended alone.
+//! appended alone. So it is when one of them waits for a lock in vain: whoever went with it is held up by that, each time
+//! for the pool's `lock_timeout` at most; whoever comes later is not.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
