@@ -53,6 +53,7 @@ fn progress_bar() -> ProgressBar {
 
 fn show(bar: &ProgressBar, progress: ReconcileProgress) {
     let (what, position, length) = match progress {
+        ReconcileProgress::Waiting { seconds, of } => ("waiting for members of groups", seconds, of),
         ReconcileProgress::Reading { records, of } => ("reading the topics", records, of),
         ReconcileProgress::Publishing { events, of } => ("publishing", events, of),
     };

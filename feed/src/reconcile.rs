@@ -53,6 +53,13 @@ pub enum ReconcileProgress {
         /// Of so many.
         of: i64,
     },
+    /// Waiting for members of groups to see that something is lost.
+    Waiting {
+        /// Seconds so far.
+        seconds: i64,
+        /// Of so many at most.
+        of: i64,
+    },
     /// Publishing what comes after the first event that was missing.
     Publishing {
         /// Events so far.
@@ -112,7 +119,8 @@ pub async fn reconcile(
     }
     let (asked, shown) = (brokers.to_owned(), progress.clone());
     let reading = tokio::task::spawn_blocking(move || {
-        let groups = if only_look { groups::look(&asked)? } else { groups::set_back(&asked, patience)? };
+        let groups =
+            if only_look { groups::look(&asked)? } else { groups::set_back(&asked, patience, &shown)? };
         Ok::<_, ReconcileError>((groups, Present::read(&asked, mark, &shown)?))
     });
     let (groups, present) = reading.await.expect("reading topics does not panic")?;

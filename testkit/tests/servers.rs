@@ -9,7 +9,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use sqlx::{Connection, PgConnection};
 use testkit::eventually;
 use testkit::kafka::KafkaServer;
@@ -112,6 +112,9 @@ async fn kafka_answers_and_creates_no_topic_unasked() {
         client(kafka.brokers()).set("message.timeout.ms", "2000").create().expect("a producer");
     let record = FutureRecord::to("never-created").key("k").payload("p");
     assert!(producer.send(record, DEADLINE).await.is_err());
+    let metadata = producer.client().fetch_metadata(None, DEADLINE).expect("it answers");
+    assert_eq!(metadata.brokers().len(), 1);
+    assert!(metadata.topics().iter().all(|topic| topic.name() != "never-created"));
 }
 
 #[tokio::test]

@@ -71,6 +71,10 @@ async fn tickets_of_an_event_that_is_over_are_not_given_back_by_their_attendee()
     let (late, held_id) = held(&office, &event_id).await;
     end(&pool, &event_id).await;
 
+    eventually("the payment is seen", DEADLINE, async || {
+        (status(&office, &guest, &path).await == "confirmed").then_some(())
+    })
+    .await;
     office.delete(&path, Some(&guest.token)).await.expect_problem(409, "event-ended");
     assert_eq!(status(&office, &guest, &path).await, "confirmed");
     // Again, and what was never theirs.

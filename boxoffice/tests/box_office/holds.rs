@@ -2,22 +2,18 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::eventually;
 
-use crate::harness::{Answer, BoxOffice, DEADLINE, Person, both_sources};
+use crate::harness::{Answer, BoxOffice, DEADLINE, Person, both_sources, time};
 
 fn types(capacity: u32) -> Value {
     json!([
         { "name": "Floor", "price": { "amount": 2500, "currency": "EUR" }, "capacity": capacity },
         { "name": "Balcony", "price": { "amount": 4000, "currency": "EUR" }, "capacity": capacity },
     ])
-}
-
-fn time(value: &Value) -> DateTime<Utc> {
-    value.as_str().and_then(|text| text.parse().ok()).expect("a time")
 }
 
 async fn book(office: &BoxOffice, attendee: &Person, event: &Answer, quantities: [u32; 2]) -> Answer {
@@ -108,7 +104,7 @@ both_sources! {
 
     async fn an_expired_hold_blocks_nobody_and_is_seen_to_have_expired(office: &BoxOffice) {
         let offer = json!([{ "name": "Only", "price": { "amount": 100, "currency": "EUR" }, "capacity": 1 }]);
-        let (_, event) = office.event_selling("ticketTypes", offer, 1).await;
+        let (_, event) = office.event_selling("ticketTypes", offer, 5).await;
         let (first, second) = (office.register("attendee").await, office.register("attendee").await);
         let held = office.book(&first, &event.text("/id")).await;
         assert_eq!(held.expect(StatusCode::CREATED).body["status"], "held");

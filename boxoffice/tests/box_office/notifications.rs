@@ -73,7 +73,13 @@ both_sources! {
 
     async fn who_is_interested_is_told_when_the_sale_starts(office: &BoxOffice) {
         let host = office.register("host").await;
-        let event = create(office, &host, |request| request["salesStart"] = json!(Utc::now() + SOON)).await;
+        let later = Utc::now() + TimeDelta::days(1);
+        let event = create(office, &host, |request| request["salesStart"] = json!(later)).await;
+        let path = format!("/api/v1/events/{}", event.text("/id"));
+        let sell_soon = async || {
+            let soon = json!({ "salesStart": Utc::now() + SOON });
+            office.put(&path, Some(&host.token), &soon).await.expect(StatusCode::OK);
+        };
         let (ada, bob) = (office.register("attendee").await, office.register("attendee").await);
         for person in [&ada, &ada, &bob, &host] {
             let answer = office.put(&interest(&event), Some(&person.token), &Value::Null).await;
@@ -83,15 +89,14 @@ both_sources! {
             let answer = office.delete(&interest(&event), Some(&bob.token)).await;
             answer.expect(StatusCode::NO_CONTENT);
         }
+        sell_soon().await;
         until_told(office, &ada, &event, &["sale-started"]).await;
         until_told(office, &host, &event, &["sale-started"]).await;
         office.book(&ada, &event.text("/id")).await.expect(StatusCode::CREATED);
 
         // Put off, it starts again; now Bob waits for it, too.
-        let path = format!("/api/v1/events/{}", event.text("/id"));
-        let again = json!({ "salesStart": Utc::now() + SOON });
-        office.put(&path, Some(&host.token), &again).await.expect(StatusCode::OK);
         office.put(&interest(&event), Some(&bob.token), &Value::Null).await.expect(StatusCode::NO_CONTENT);
+        sell_soon().await;
         until_told(office, &bob, &event, &["sale-started"]).await;
         let of_ada = ["sale-started", "booking-confirmed", "event-updated", "sale-started"];
         until_told(office, &ada, &event, &of_ada).await;

@@ -1,12 +1,12 @@
 //! Paid bookings, through the embedded test gateway: money and tickets agree.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::eventually;
 use uuid::Uuid;
 
-use crate::harness::{Answer, BoxOffice, DEADLINE, Person, both_sources};
+use crate::harness::{Answer, BoxOffice, DEADLINE, Person, both_sources, time};
 
 /// What one ticket costs.
 const PRICE: i64 = 2_500;
@@ -65,10 +65,6 @@ impl Held {
         })
         .await
     }
-}
-
-fn time(value: &Value) -> DateTime<Utc> {
-    value.as_str().and_then(|text| text.parse().ok()).expect("a time")
 }
 
 both_sources! {

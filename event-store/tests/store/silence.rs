@@ -4,7 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use event_store::{AppendError, EventStore, MasterKey};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+use testkit::eventually;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -13,6 +17,8 @@ use tokio::{
 };
 
 use crate::{lines, paper, without_receipt};
+
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What stands between a store and its server.
 struct Wire {
@@ -46,9 +52,10 @@ impl Wire {
 
     /// Every connection that there is goes silent; new ones work, as after a failover. From here on the clock jumps to what is
     /// awaited next.
-    async fn cut(&self) {
-        // The relay was woken, on a connection that is given back by then.
-        time::sleep(Duration::from_millis(200)).await;
+    async fn cut(&self, pool: &PgPool) {
+        // Nobody uses it who would be cut off in the place of who comes next.
+        eventually("the connection is given back", DEADLINE, async || (pool.num_idle() == 1).then_some(()))
+            .await;
         self.is_cut.send_replace(true);
         time::pause();
     }
@@ -63,22 +70,27 @@ async fn whoever_waits_for_a_silent_server_gives_it_up_with_its_connection() {
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(600));
     let pool = pool.test_before_acquire(false).connect_with(options.port(wire.port)).await.unwrap();
     EventStore::migrate(&pool).await.unwrap();
-    let store = EventStore::new(pool, Arc::new(MasterKey::parse(&MasterKey::generate()).unwrap()));
+    let store = EventStore::new(pool.clone(), Arc::new(MasterKey::parse(&MasterKey::generate()).unwrap()));
+    // Each append is followed by a notification, on the same connection.
+    let mut woken = PgListener::connect(database.url()).await.unwrap();
+    woken.listen("boxoffice_outbox").await.unwrap();
     store.append_at_once(&[&without_receipt(vec![lines("p", 0, &["a"])])], &[]).await.unwrap();
 
-    wire.cut().await;
+    woken.recv().await.unwrap();
+    wire.cut(&pool).await;
     let append = without_receipt(vec![lines("p", 1, &["b"])]);
     let failed = store.append_at_once(&[&append], &[]).await.unwrap_err();
     assert!(matches!(failed, AppendError::Database(sqlx::Error::Io(_))), "{failed:?}");
     time::resume();
     store.append_at_once(&[&append], &[]).await.unwrap();
 
-    wire.cut().await;
+    woken.recv().await.unwrap();
+    wire.cut(&pool).await;
     assert!(store.read_stream(&paper("p")).await.is_err());
     time::resume();
     assert_eq!(store.read_stream(&paper("p")).await.unwrap().events.len(), 2);
 
-    wire.cut().await;
+    wire.cut(&pool).await;
     assert!(store.head().await.is_err());
     time::resume();
     assert_eq!(store.head().await.unwrap().global_position, 0);

@@ -17,7 +17,7 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::{BROKER_TIMEOUT, ReconcileError};
+use super::{BROKER_TIMEOUT, ReconcileError, ReconcileProgress};
 use crate::topics::{STREAM_TYPES, topic_of};
 
 /// The groups of Boxoffice are called so, each with the consumer's name behind it.
@@ -70,10 +70,14 @@ pub(super) fn look(brokers: &str) -> Result<Vec<GroupBeyondTheEnd>, KafkaError> 
 }
 
 /// Sets such groups back. Waits for those that have members, who alone can; for so long. Blocks.
-pub(super) fn set_back(brokers: &str, patience: Duration) -> Result<Vec<GroupBeyondTheEnd>, ReconcileError> {
+pub(super) fn set_back(
+    brokers: &str,
+    patience: Duration,
+    progress: &impl Fn(ReconcileProgress),
+) -> Result<Vec<GroupBeyondTheEnd>, ReconcileError> {
     let reader = consumer(brokers, RECONCILE)?;
     let mut waiting = beyond_the_end(brokers, &reader)?;
-    let (mut done, end) = (vec![], Instant::now() + patience);
+    let (mut done, begun) = (vec![], Instant::now());
     loop {
         let (watermarks, mut still) = (watermarks(&reader)?, vec![]);
         for group in waiting {
@@ -85,7 +89,8 @@ pub(super) fn set_back(brokers: &str, patience: Duration) -> Result<Vec<GroupBey
         if still.is_empty() {
             return Ok(done);
         }
-        if Instant::now() > end {
+        let waited = begun.elapsed();
+        if waited > patience {
             // Where there is nothing, members have nothing to commit: by now they stand at the beginning.
             let (seen, unseen): (Vec<Beyond>, Vec<Beyond>) =
                 still.into_iter().partition(|group| group.waits_only_where_nothing_is(&watermarks));
@@ -96,9 +101,14 @@ pub(super) fn set_back(brokers: &str, patience: Duration) -> Result<Vec<GroupBey
             let names: Vec<&str> = unseen.iter().map(|group| group.name.as_str()).collect();
             return Err(ReconcileError::GroupsBeyondTheEnd(names.join(", ")));
         }
+        progress(ReconcileProgress::Waiting { seconds: whole_seconds(waited), of: whole_seconds(patience) });
         waiting = still;
         thread::sleep(MEMBERS_POLL);
     }
+}
+
+fn whole_seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn beyond_the_end(brokers: &str, reader: &BaseConsumer) -> Result<Vec<Beyond>, KafkaError> {

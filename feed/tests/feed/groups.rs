@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use feed::reconcile::{GroupBeyondTheEnd, ReconcileError, Reconciled, SetBack, reconcile};
+use feed::reconcile::{GroupBeyondTheEnd, ReconcileError, ReconcileProgress, Reconciled, SetBack, reconcile};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
     producer::{BaseProducer, BaseRecord, Producer},
 };
 use testkit::eventually;
+use tokio::sync::watch;
 
 use crate::{DEADLINE, Feed};
 
 const BEYOND: &str = "boxoffice-beyond";
 const BEFORE: &str = "boxoffice-before";
 const MEMBER: &str = "boxoffice-member";
-/// Longer than it takes to look at all groups.
+/// Longer than it takes whoever is waited for.
 const PATIENCE: Duration = Duration::from_secs(9);
 
 /// A place in the first partition of shows.
@@ -50,6 +51,23 @@ impl Feed {
 
     async fn reconcile(&self, only_look: bool) -> Result<Reconciled, ReconcileError> {
         reconcile(&self.store, self.kafka.brokers(), only_look, PATIENCE, |_| {}).await
+    }
+
+    /// Something happens as soon as members of groups are waited for.
+    async fn reconcile_while(&self, happens: impl FnOnce()) -> Result<Reconciled, ReconcileError> {
+        let (waits, waiting) = watch::channel(false);
+        let progress = move |progress| {
+            if let ReconcileProgress::Waiting { .. } = progress {
+                waits.send_replace(true);
+            }
+        };
+        let meanwhile = async {
+            let mut waiting = waiting;
+            waiting.wait_for(|waits| *waits).await.expect("somebody is waited for");
+            happens();
+        };
+        let reconciling = reconcile(&self.store, self.kafka.brokers(), false, PATIENCE, progress);
+        tokio::join!(reconciling, meanwhile).0
     }
 }
 
@@ -88,19 +106,11 @@ async fn a_group_that_stands_beyond_the_end_is_set_back_or_waited_for() {
     let refused = feed.reconcile(false).await;
     assert!(matches!(refused, Err(ReconcileError::GroupsBeyondTheEnd(_))), "{refused:?}");
     assert_eq!(feed.committed(MEMBER), Offset::Offset(7));
-    let sees_it = async {
-        tokio::time::sleep(PATIENCE / 3).await;
-        member.commit(&place(0), CommitMode::Sync).unwrap();
-    };
-    let (reconciled, ()) = tokio::join!(feed.reconcile(false), sees_it);
+    let reconciled = feed.reconcile_while(|| member.commit(&place(0), CommitMode::Sync).unwrap()).await;
     assert_eq!(reconciled.unwrap().groups, [beyond(MEMBER, SetBack::ByItself)]);
 
     // Others' records take its place before it has seen it, and nothing is missing that would be published again.
     member.commit(&place(7), CommitMode::Sync).unwrap();
-    let grows = async {
-        tokio::time::sleep(PATIENCE / 3).await;
-        feed.fill_by(6);
-    };
-    let (refused, ()) = tokio::join!(feed.reconcile(false), grows);
+    let refused = feed.reconcile_while(|| feed.fill_by(6)).await;
     assert!(matches!(refused, Err(ReconcileError::GroupsPassOver(_))), "{refused:?}");
 }

@@ -175,7 +175,7 @@ async fn all_seats_of_a_large_hall_come_in_pieces() {
 async fn a_hold_lapses_without_any_event() {
     let app = App::new("live_lapse").await;
     let mut show = Staged::hall(&app, 1, 5).await;
-    show.hold_seats(&[2], Utc::now() - HOLD + TimeDelta::milliseconds(1500)).await;
+    show.hold_seats(&[2], Utc::now() - HOLD + TimeDelta::seconds(5)).await;
     let mut client = Client::watch(&app, &show, None).await;
     let first = client.expect("availability").await;
     assert_eq!(first.data["held"], 1);
@@ -224,7 +224,7 @@ async fn what_the_host_does_is_told() {
     assert_eq!(seats(&client.expect("seats").await), [(1, "free"), (2, "free"), (3, "free")]);
     assert_eq!(client.expect("event-updated").await.data["capacity"], 3);
 
-    show.sell_from(Utc::now() + TimeDelta::seconds(1)).await;
+    show.sell_from(Utc::now() + TimeDelta::seconds(4)).await;
     client.expect("event-updated").await;
     assert_eq!(client.expect("sales-started").await.data["id"], json!(show.id), "by the time alone");
 
@@ -273,7 +273,7 @@ async fn a_draft_is_streamed_to_its_host_alone() {
 #[tokio::test]
 async fn a_stream_ends_with_the_token_that_opened_it_and_without_one_it_goes_on() {
     let app = App::new("live_token").await;
-    let host = app.person_for("host", TimeDelta::seconds(3));
+    let host = app.person_for("host", TimeDelta::seconds(8));
     let draft = Staged::draft(&app, &host).await;
     let mut show = Staged::general_admission(&app).await;
     let mut of_draft = Client::of(app.open(Some(&host), &draft.path("live"), None).await);

@@ -74,7 +74,7 @@ async fn who_comes_back_with_the_last_id_gets_what_was_missed_once_and_goes_on()
 #[tokio::test]
 async fn a_stream_ends_with_the_token_that_opened_it() {
     let app = App::new("inbox_token").await;
-    let person = app.person_for("attendee", Duration::seconds(3));
+    let person = app.person_for("attendee", Duration::seconds(8));
     let mut client = watch(&app, &person, None).await;
     let id = tell(&app, &person, 0.0).await;
     assert_eq!(client.expect("notification").await.data["id"], id);
