@@ -4,7 +4,7 @@
 //! are under way, others gather, and go together; not for long, if the disk is slow. Strangers do not fail with each
 //! other: who is at fault is taken out, and the others are appended without them; when nobody knows who is, each is
 //! appended alone. So it is when one of them waits for a lock in vain: whoever went with it is held up by that, each time
-//! for the pool's `lock_timeout` at most; whoever comes later is not.
+//! for the pool's `lock_timeout` at most; whoever comes later for another show is not, as long as a lane is free.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -164,3 +164,6 @@ fn failed() -> AppendError {
         "the connection broke while several shows were appended to".into(),
     ))
 }
+
+#[cfg(test)]
+mod tests;

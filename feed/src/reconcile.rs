@@ -46,18 +46,18 @@ pub struct Reconciled {
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReconcileProgress {
-    /// Reading the topics.
-    Reading {
-        /// Records so far.
-        records: i64,
-        /// Of so many.
-        of: i64,
-    },
     /// Waiting for members of groups to see that something is lost.
     Waiting {
         /// Seconds so far.
         seconds: i64,
         /// Of so many at most.
+        of: i64,
+    },
+    /// Reading the topics.
+    Reading {
+        /// Records so far.
+        records: i64,
+        /// Of so many.
         of: i64,
     },
     /// Publishing what comes after the first event that was missing.

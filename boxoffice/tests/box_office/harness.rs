@@ -314,7 +314,7 @@ pub(crate) fn with_token(request: reqwest::RequestBuilder, token: Option<&str>) 
     }
 }
 
-/// Asks again, as clients are told to, while what a write led to cannot be read yet.
+/// Asks again while what a write led to cannot be read yet: a query waits two seconds for it, tests wait longer.
 pub(crate) async fn send(request: reqwest::RequestBuilder) -> Answer {
     let deadline = Instant::now() + DEADLINE;
     loop {

@@ -2,10 +2,9 @@
 
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
-use testkit::eventually;
 use uuid::Uuid;
 
-use crate::harness::{Answer, BoxOffice, DEADLINE, Person, both_sources, send, with_token};
+use crate::harness::{Answer, BoxOffice, Person, both_sources, send, with_token};
 
 /// An attendee who was told that a booking is confirmed, and the notification.
 async fn told_person(office: &BoxOffice) -> (Person, Value) {
@@ -97,11 +96,8 @@ both_sources! {
         let booking = office.book(&ada, &event.text("/id")).await;
         let cancelled = format!("/api/v1/bookings/{}", booking.text("/id"));
         let cancelled = office.delete(&cancelled, Some(&ada.token)).await;
-        let list = eventually("the cancellation is in the inbox", DEADLINE, || async {
-            let list = office.get_after("/api/v1/notifications", Some(&ada.token), &cancelled).await;
-            (list.status == StatusCode::OK).then_some(list)
-        })
-        .await;
+        let list = office.get_after("/api/v1/notifications", Some(&ada.token), &cancelled).await;
+        list.expect(StatusCode::OK);
         assert_eq!((&list.body["total"], list.text("/items/0/kind")), (&json!(1), "booking-cancelled".to_owned()));
     }
 

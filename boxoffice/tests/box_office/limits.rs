@@ -257,6 +257,7 @@ async fn the_limits_of_parameters_in_the_document_are_those_that_are_enforced() 
     let document = document(office).await;
     let (host, event) = office.event(1).await;
     let admin = office.admin().await;
+    // The event's token tells nothing of these two, who may have to be waited for.
     for person in [&host, &admin] {
         office.get("/api/v1/auth/me", Some(&person.token)).await.expect(StatusCode::OK);
     }

@@ -90,16 +90,16 @@ async fn three_hundred_grab_overlapping_seats_on_two_processes() {
         .collect()
         .await;
 
-    // The hold of an owner may lapse while others still try, if the machine is slow; then the seat is rightly sold again.
-    let mut owner: BTreeMap<String, Vec<[DateTime<Utc>; 2]>> = BTreeMap::new();
+    // A hold may lapse while others still try, if the machine is slow; then the seat is rightly sold again.
+    let mut holds: BTreeMap<String, Vec<[DateTime<Utc>; 2]>> = BTreeMap::new();
     for (number, answer) in answers.iter().filter(|(_, answer)| answer.status == StatusCode::CREATED) {
         assert_eq!(answer.body["seats"], json!(wanted(*number)), "no partial booking");
         for seat in wanted(*number) {
             let held = [&answer.body["createdAt"], &answer.body["heldUntil"]].map(time);
-            let owners = owner.entry(seat.as_str().expect("an id").to_owned()).or_default();
-            let are_two = owners.iter().any(|before| held[0] < before[1] && before[0] < held[1]);
+            let of_seat = holds.entry(seat.as_str().expect("an id").to_owned()).or_default();
+            let are_two = of_seat.iter().any(|other| held[0] < other[1] && other[0] < held[1]);
             assert!(!are_two, "a seat has two owners");
-            owners.push(held);
+            of_seat.push(held);
         }
     }
     for (number, answer) in answers.iter().filter(|(_, answer)| answer.status != StatusCode::CREATED) {
@@ -107,10 +107,10 @@ async fn three_hundred_grab_overlapping_seats_on_two_processes() {
         assert!(!taken.is_empty());
         for seat in &taken {
             assert!(wanted(*number).contains(seat), "only what was asked for is named");
-            assert!(owner.contains_key(seat.as_str().expect("an id")), "it is taken indeed");
+            assert!(holds.contains_key(seat.as_str().expect("an id")), "it is taken indeed");
         }
     }
-    assert!(!owner.is_empty() && answers.iter().any(|(_, answer)| answer.status == StatusCode::CONFLICT));
+    assert!(!holds.is_empty() && answers.iter().any(|(_, answer)| answer.status == StatusCode::CONFLICT));
 
     // No process manager runs here: the holds lapse by the time alone, for readers and for bookers.
     eventually("all seats are free again", DEADLINE, || async {

@@ -1,11 +1,11 @@
 //! Orders that are decided together, in one process and in two.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use command_api::{OrderError, ShowOrder};
 use domain::{UserId, show::ShowError};
 use event_store::CommandContext;
-use sqlx::{Postgres, Transaction};
+use testkit::eventually;
 use uuid::Uuid;
 
 use crate::hall::{Buyer, Hall, with_receipt};
@@ -68,13 +68,20 @@ async fn strangers_do_not_fail_with_a_repetition_and_an_account_that_is_gone() {
     assert_eq!(hall.folded().await.created().unwrap().sold(), 12);
 }
 
+/// Somebody has the receipt of an order, and does not commit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_that_waits_holds_up_nobody_who_comes_later() {
     let stuck = Hall::with(10).await;
     let open = stuck.and_with(1_000).await;
     let process = stuck.process();
     let context = with_receipt(1);
-    let elsewhere = written_elsewhere(&stuck, &context).await;
+    let mut elsewhere = stuck.store.pool().begin().await.unwrap();
+    sqlx::query("insert into receipts (command_id, body_hash, outcome) values ($1, $2, 'null')")
+        .bind(&context.receipt.as_ref().unwrap().command_id.0[..])
+        .bind(&[0_u8; 32][..])
+        .execute(&mut *elsewhere)
+        .await
+        .unwrap();
     let waiting = process.submit(stuck.show_id, Buyer::new().place(), None, context);
     tokio::pin!(waiting);
     // Whoever came at the same moment would go with it, and wait as long.
@@ -98,64 +105,14 @@ async fn an_append_that_waits_holds_up_nobody_who_comes_later() {
     assert_eq!(stuck.folded().await.created().unwrap().sold(), 1);
 }
 
-/// All of them have sold a ticket before, so that all are decided at the same moment, and most go together.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_goes_with_an_append_that_waits_in_vain_is_appended_without_it() {
-    const OTHERS: usize = 20;
-    let stuck = Hall::whose_locks_are_waited_for(Duration::from_millis(500)).await;
-    let mut halls = vec![];
-    for _ in 0..OTHERS {
-        halls.push(stuck.and_with(10).await);
-    }
-    let process = stuck.process();
-    for hall in halls.iter().chain([&stuck]) {
-        hall.sell(&process, &[Buyer::new()]).await;
-    }
-
-    let context = with_receipt(1);
-    let elsewhere = written_elsewhere(&stuck, &context).await;
-    let place = || Buyer::new().place();
-    let (before, after) = halls.split_at(OTHERS / 2);
-    let before = futures::future::join_all(before.iter().map(|hall| hall.order(&process, place())));
-    let waiting = process.submit(stuck.show_id, place(), None, context);
-    let after = futures::future::join_all(after.iter().map(|hall| hall.order(&process, place())));
-    let all = async { tokio::join!(before, waiting, after) };
-    let (before, waited, after) = tokio::time::timeout(PATIENCE, all).await.expect("locks have a deadline");
-    assert!(matches!(waited.unwrap_err(), OrderError::Unavailable));
-    for other in before.into_iter().chain(after) {
-        other.unwrap();
-    }
-    elsewhere.rollback().await.unwrap();
-    assert_eq!(stuck.folded().await.created().unwrap().sold(), 1);
-}
-
-/// The receipt in a transaction that does not end, so that whoever writes the same one waits.
-async fn written_elsewhere(hall: &Hall, context: &CommandContext) -> Transaction<'static, Postgres> {
-    let mut elsewhere = hall.store.pool().begin().await.unwrap();
-    sqlx::query("insert into receipts (command_id, body_hash, outcome) values ($1, $2, 'null')")
-        .bind(&context.receipt.as_ref().unwrap().command_id.0[..])
-        .bind(&[0_u8; 32][..])
-        .execute(&mut *elsewhere)
-        .await
-        .unwrap();
-    elsewhere
-}
-
 async fn somebody_waits_for_a_lock(hall: &Hall) {
-    let waits = async || -> bool {
-        sqlx::query_scalar(
-            "select exists (select from pg_locks join pg_stat_activity using (pid)
-                            where not granted and datname = current_database())",
-        )
-        .fetch_one(hall.store.pool())
-        .await
-        .unwrap()
-    };
-    let begun = Instant::now();
-    while !waits().await {
-        assert!(begun.elapsed() < PATIENCE, "nobody waits");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let waits = "select exists (select from pg_locks join pg_stat_activity using (pid)
+                                where not granted and datname = current_database())";
+    eventually("somebody waits for a lock", PATIENCE, async || {
+        let waits: bool = sqlx::query_scalar(waits).fetch_one(hall.store.pool()).await.unwrap();
+        waits.then_some(())
+    })
+    .await;
 }
 
 /// Two processes append to the same two shows with the same two receipts, in opposite order.

@@ -1,6 +1,6 @@
 //! A show on a database of its own, and what attendees do with it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use command_api::{OrderError, ShowOrder, ShowWriters};
@@ -12,7 +12,7 @@ use event_store::{
     CommandContext, CommandId, EventStore, MasterKey, Metadata, NewReceipt, NoCompanion, StoredEvent,
     StreamId,
 };
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
 
 /// The write database, and a show in it that is free of charge.
@@ -51,22 +51,8 @@ impl Buyer {
 
 impl Hall {
     pub(crate) async fn with(capacity: u32) -> Self {
-        Self::with_connections(capacity, |options| options).await
-    }
-
-    /// With ten tickets, in a database where whoever waits for a lock gives up after a while.
-    pub(crate) async fn whose_locks_are_waited_for(deadline: Duration) -> Self {
-        let deadline = deadline.as_millis().to_string();
-        Self::with_connections(10, |options| options.options([("lock_timeout", deadline)])).await
-    }
-
-    async fn with_connections(
-        capacity: u32,
-        options: impl FnOnce(PgConnectOptions) -> PgConnectOptions,
-    ) -> Self {
         let database = testkit::postgres::database("writers").await;
-        let options = options(database.url().parse().unwrap());
-        let pool = PgPoolOptions::new().max_connections(16).connect_with(options).await.unwrap();
+        let pool = PgPoolOptions::new().max_connections(16).connect(database.url()).await.unwrap();
         EventStore::migrate(&pool).await.unwrap();
         let key = MasterKey::parse(&MasterKey::generate()).unwrap();
         Self::in_store(EventStore::new(pool, Arc::new(key)), capacity).await

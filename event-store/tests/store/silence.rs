@@ -76,7 +76,7 @@ async fn whoever_waits_for_a_silent_server_gives_it_up_with_its_connection() {
     woken.listen("boxoffice_outbox").await.unwrap();
     store.append_at_once(&[&without_receipt(vec![lines("p", 0, &["a"])])], &[]).await.unwrap();
 
-    woken.recv().await.unwrap();
+    time::timeout(DEADLINE, woken.recv()).await.unwrap().unwrap();
     wire.cut(&pool).await;
     let append = without_receipt(vec![lines("p", 1, &["b"])]);
     let failed = store.append_at_once(&[&append], &[]).await.unwrap_err();
@@ -84,7 +84,7 @@ async fn whoever_waits_for_a_silent_server_gives_it_up_with_its_connection() {
     time::resume();
     store.append_at_once(&[&append], &[]).await.unwrap();
 
-    woken.recv().await.unwrap();
+    time::timeout(DEADLINE, woken.recv()).await.unwrap().unwrap();
     wire.cut(&pool).await;
     assert!(store.read_stream(&paper("p")).await.is_err());
     time::resume();

@@ -55,14 +55,13 @@ impl Feed {
 
     /// Something happens as soon as members of groups are waited for.
     async fn reconcile_while(&self, happens: impl FnOnce()) -> Result<Reconciled, ReconcileError> {
-        let (waits, waiting) = watch::channel(false);
+        let (waits, mut waiting) = watch::channel(false);
         let progress = move |progress| {
             if let ReconcileProgress::Waiting { .. } = progress {
                 waits.send_replace(true);
             }
         };
         let meanwhile = async {
-            let mut waiting = waiting;
             waiting.wait_for(|waits| *waits).await.expect("somebody is waited for");
             happens();
         };

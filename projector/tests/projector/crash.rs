@@ -11,7 +11,7 @@ const ROUNDS: usize = 5;
 /// A server writes by itself what was committed without waiting for the disk, this much later; a projector that has nothing to
 /// do, sooner.
 const WAL_WRITER_DELAY: &str = "10s";
-const SOONER: Duration = Duration::from_secs(8);
+const SOONER: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_crash_takes_back_comes_again_though_nothing_follows_it() {

@@ -35,7 +35,7 @@ use testkit::{
     kafka::KafkaServer,
     postgres::{self, PostgresServer},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -69,13 +69,18 @@ impl Databases {
         Self { store: EventStore::new(write, Arc::new(key)), read }
     }
 
-    /// Runs a relay and a projector until the guard is dropped.
-    fn follow(&self, brokers: Option<&str>) -> tokio_util::sync::DropGuard {
+    /// Runs a relay and a projector until the guards are dropped.
+    fn follow(&self, brokers: Option<&str>) -> [DropGuard; 2] {
         let stop = CancellationToken::new();
-        let brokers = brokers.map(str::to_owned);
-        let relay = Relay::new(self.store.clone(), brokers.clone(), "test".to_owned());
+        let relay = Relay::new(self.store.clone(), brokers.map(str::to_owned), "test".to_owned());
         tokio::spawn(relay.run(stop.clone()));
-        let projector = Projector::new(self.read.clone(), self.store.clone(), brokers);
+        [stop.drop_guard(), self.project(brokers)]
+    }
+
+    /// Runs a projector until the guard is dropped.
+    fn project(&self, brokers: Option<&str>) -> DropGuard {
+        let stop = CancellationToken::new();
+        let projector = Projector::new(self.read.clone(), self.store.clone(), brokers.map(str::to_owned));
         tokio::spawn(projector.run(stop.clone()));
         stop.drop_guard()
     }
@@ -228,12 +233,7 @@ fn sold(show: ShowId) -> ShowEvent {
 async fn what_kafka_carries_again_is_applied_once() {
     let (databases, kafka) = (Databases::new().await, KafkaServer::start_own().await);
     feed::topics::create_topics(kafka.brokers()).await.unwrap();
-    let stop = CancellationToken::new();
-    let brokers = Some(kafka.brokers().to_owned());
-    let projector = Projector::new(databases.read.clone(), databases.store.clone(), brokers);
-    tokio::spawn(projector.run(stop.clone()));
-    let _following = stop.drop_guard();
-
+    let _projecting = databases.project(Some(kafka.brokers()));
     let show = a_show();
     databases.append(show, 0, &[created(show), sold(show), sold(show)]).await;
     databases.publish_to(3, kafka.brokers()).await;
@@ -247,7 +247,8 @@ async fn what_kafka_carries_again_is_applied_once() {
     // Behind it, in the same partition.
     databases.append(show, 3, &[sold(show)]).await;
     databases.publish_to(4, kafka.brokers()).await;
-    databases.until_sold(show, 3).await;
+    databases.until_applied("events", &StreamId::new("event", show), 4).await;
+    assert_eq!(databases.sold(show).await, Some(3));
     assert_eq!(databases.parked().await, []);
 }
 
