@@ -53,11 +53,17 @@ fn progress_bar() -> ProgressBar {
 
 fn show(bar: &ProgressBar, progress: ReconcileProgress) {
     let (what, position, length) = match progress {
-        ReconcileProgress::Waiting { seconds, of } => ("waiting for members of groups", seconds, of),
-        ReconcileProgress::Reading { records, of } => ("reading the topics", records, of),
-        ReconcileProgress::Publishing { events, of } => ("publishing", events, of),
+        ReconcileProgress::Waiting { waited, of } => {
+            ("waiting for members of groups", waited.as_secs(), of.as_secs())
+        }
+        ReconcileProgress::Reading { records, of } => {
+            ("reading the topics", records.unsigned_abs(), of.unsigned_abs())
+        }
+        ReconcileProgress::Publishing { events, of } => {
+            ("publishing", events.unsigned_abs(), of.unsigned_abs())
+        }
     };
     bar.set_message(what);
-    bar.set_length(length.unsigned_abs());
-    bar.set_position(position.unsigned_abs());
+    bar.set_length(length);
+    bar.set_position(position);
 }

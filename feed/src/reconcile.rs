@@ -48,10 +48,10 @@ pub struct Reconciled {
 pub enum ReconcileProgress {
     /// Waiting for members of groups to see that something is lost.
     Waiting {
-        /// Seconds so far.
-        seconds: i64,
-        /// Of so many at most.
-        of: i64,
+        /// So long.
+        waited: Duration,
+        /// Of so long at most.
+        of: Duration,
     },
     /// Reading the topics.
     Reading {

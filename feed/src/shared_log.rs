@@ -7,13 +7,14 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use event_store::{
     EventStore, Wakeup,
     event_log::{LogPage, LoggedEvent},
 };
+use tokio::time::Instant;
 
 use crate::source::MAX_BATCH;
 
@@ -173,8 +174,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn each_gets_what_comes_after_his_place() {
+    #[tokio::test(start_paused = true)]
+    async fn each_gets_what_comes_after_his_place() {
         let mut newest = Newest::default();
         assert!(matches!(newest.look(0, &["odd"]), Known::Nothing));
         newest.keep(10, events(11..=20));
@@ -184,9 +185,11 @@ mod tests {
         assert!(matches!(newest.look(20, &["odd"]), Known::Nothing));
         newest.keep(20, events(21..=22));
         assert_eq!(page(&newest, 15), Some((16, 22, 22)));
-        let Known::Page { page, .. } = newest.look(15, &["odd"]) else { panic!("it is kept") };
+        let Known::Page { page, is_fresh: true } = newest.look(15, &["odd"]) else { panic!("just read") };
         let places: Vec<i64> = page.events.iter().map(|logged| logged.global_position).collect();
         assert_eq!((places, page.up_to), (vec![17, 19, 21], 22));
+        tokio::time::advance(FRESH).await;
+        assert!(matches!(newest.look(15, &["odd"]), Known::Page { is_fresh: false, .. }));
     }
 
     #[test]

@@ -88,8 +88,8 @@ both_sources! {
         expect_members(&booking.expect(StatusCode::CREATED).body, &BOOKING);
         assert_eq!(booking.body["total"], json!({ "amount": 2500, "currency": "EUR" }));
 
-        // The booking's token tells nothing of the host, who may have to be waited for.
-        office.get("/api/v1/auth/me", Some(&host.token)).await.expect(StatusCode::OK);
+        // The booking's token tells nothing of the host.
+        office.until_known(&host).await;
         let of_event = format!("/api/v1/events/{}", event.text("/id"));
         let one = format!("/api/v1/bookings/{}", booking.text("/id"));
         for (path, token, shape) in [

@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::EncodingKey;
 use platform::tokens::AccessClaims;
-use reqwest::{Method, StatusCode, header::HeaderMap};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::{
     free_port,
@@ -19,6 +19,8 @@ use testkit::{
 };
 use tokio::sync::OnceCell;
 use uuid::Uuid;
+
+pub(crate) use crate::answers::{Answer, send, time};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 /// Generous: the machine may be busy with other tests.
@@ -51,14 +53,6 @@ pub(crate) struct BoxOffice {
     turn: AtomicU32,
     /// What all its processes are told beside.
     settings: Vec<(&'static str, String)>,
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Value,
 }
 
 /// Somebody with an account.
@@ -225,6 +219,11 @@ impl BoxOffice {
         Person { id: answer.text("/user/id"), token: answer.text("/accessToken"), email }
     }
 
+    /// Waits until queries know of somebody's account.
+    pub(crate) async fn until_known(&self, person: &Person) {
+        self.get("/api/v1/auth/me", Some(&person.token)).await.expect(StatusCode::OK);
+    }
+
     /// Many new accounts, a few at a time.
     pub(crate) async fn register_many(&self, role: &str, count: usize) -> Vec<Person> {
         use futures::StreamExt;
@@ -312,64 +311,6 @@ pub(crate) fn with_token(request: reqwest::RequestBuilder, token: Option<&str>) 
         Some(token) => request.bearer_auth(token),
         None => request,
     }
-}
-
-/// Asks again while what a write led to cannot be read yet: a query waits two seconds for it, tests wait longer.
-pub(crate) async fn send(request: reqwest::RequestBuilder) -> Answer {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        let answer = send_once(request.try_clone().expect("a body that can be sent again")).await;
-        let lags =
-            answer.status == StatusCode::SERVICE_UNAVAILABLE && answer.body["code"] == "read-model-lagging";
-        if !lags || Instant::now() > deadline {
-            return answer;
-        }
-    }
-}
-
-async fn send_once(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.expect("an answer");
-    let (status, headers) = (response.status(), response.headers().clone());
-    let bytes = response.bytes().await.expect("a body");
-    Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
-}
-
-impl Answer {
-    #[track_caller]
-    pub(crate) fn expect(&self, status: StatusCode) -> &Self {
-        assert_eq!(self.status, status, "{}", self.body);
-        self
-    }
-
-    /// An error of the contract: status, code, and the form that all errors have.
-    #[track_caller]
-    pub(crate) fn expect_problem(&self, status: u16, code: &str) -> &Self {
-        assert_eq!((self.status.as_u16(), &self.body["code"]), (status, &json!(code)), "{}", self.body);
-        assert_eq!(self.headers["content-type"], "application/problem+json");
-        assert_eq!(self.body["status"], status);
-        assert!(self.body["title"].is_string(), "{}", self.body);
-        self
-    }
-
-    /// 422 that names this field.
-    #[track_caller]
-    pub(crate) fn expect_invalid(&self, field: &str) -> &Self {
-        self.expect_problem(422, "invalid-fields");
-        let named = self.body["errors"].as_array().expect("errors").iter().any(|e| e["field"] == field);
-        assert!(named, "no error names {field}: {}", self.body);
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn text(&self, pointer: &str) -> String {
-        self.body.pointer(pointer).and_then(Value::as_str).expect(pointer).to_owned()
-    }
-}
-
-/// A moment, as answers show it.
-#[track_caller]
-pub(crate) fn time(value: &Value) -> DateTime<Utc> {
-    value.as_str().and_then(|text| text.parse().ok()).expect("a time")
 }
 
 /// A token of the test's own, signed with the box office's key.

@@ -4,6 +4,7 @@
 //! Kafka.
 
 mod accounts;
+mod answers;
 mod architecture;
 mod audit;
 mod bad_input;

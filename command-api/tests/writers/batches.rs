@@ -106,8 +106,8 @@ async fn an_append_that_waits_holds_up_nobody_who_comes_later() {
 }
 
 async fn somebody_waits_for_a_lock(hall: &Hall) {
-    let waits = "select exists (select from pg_locks join pg_stat_activity using (pid)
-                                where not granted and datname = current_database())";
+    let waits = "select exists (select from pg_stat_activity
+                                where datname = current_database() and wait_event_type = 'Lock')";
     eventually("somebody waits for a lock", PATIENCE, async || {
         let waits: bool = sqlx::query_scalar(waits).fetch_one(hall.store.pool()).await.unwrap();
         waits.then_some(())

@@ -101,14 +101,10 @@ pub(super) fn set_back(
             let names: Vec<&str> = unseen.iter().map(|group| group.name.as_str()).collect();
             return Err(ReconcileError::GroupsBeyondTheEnd(names.join(", ")));
         }
-        progress(ReconcileProgress::Waiting { seconds: whole_seconds(waited), of: whole_seconds(patience) });
+        progress(ReconcileProgress::Waiting { waited, of: patience });
         waiting = still;
         thread::sleep(MEMBERS_POLL);
     }
-}
-
-fn whole_seconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn beyond_the_end(brokers: &str, reader: &BaseConsumer) -> Result<Vec<Beyond>, KafkaError> {

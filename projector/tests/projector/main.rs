@@ -85,17 +85,27 @@ impl Databases {
         stop.drop_guard()
     }
 
-    /// A relay that publishes from the mark up to there, and ends.
-    async fn publish_to(&self, position: i64, brokers: &str) {
+    /// A relay that gives places, and with brokers publishes from the mark on, up to there, and ends.
+    async fn relay_to(&self, position: i64, brokers: Option<&str>) {
         let stop = CancellationToken::new();
-        let relay = Relay::new(self.store.clone(), Some(brokers.to_owned()), "test".to_owned());
+        let relay = Relay::new(self.store.clone(), brokers.map(str::to_owned), "test".to_owned());
         let relaying = tokio::spawn(relay.run(stop.clone()));
-        eventually(&format!("Kafka has {position} events"), DEADLINE, || async {
-            (self.store.published_position().await.unwrap() == position).then_some(())
+        eventually(&format!("{position} events are relayed"), DEADLINE, || async {
+            let reached = match brokers {
+                Some(_) => self.store.published_position().await.unwrap(),
+                None => self.store.head().await.unwrap().global_position,
+            };
+            (reached == position).then_some(())
         })
         .await;
         stop.cancel();
         relaying.await.unwrap();
+    }
+
+    /// What is before the mark counts as published.
+    async fn set_mark(&self, position: i64) {
+        let set = sqlx::query("update relay_leader set published_position = $1").bind(position);
+        set.execute(self.store.pool()).await.unwrap();
     }
 
     async fn append(&self, show: ShowId, expected_sequence: i64, events: &[ShowEvent]) {
@@ -236,17 +246,14 @@ async fn what_kafka_carries_again_is_applied_once() {
     let _projecting = databases.project(Some(kafka.brokers()));
     let show = a_show();
     databases.append(show, 0, &[created(show), sold(show), sold(show)]).await;
-    databases.publish_to(3, kafka.brokers()).await;
+    databases.relay_to(3, Some(kafka.brokers())).await;
     databases.until_sold(show, 2).await;
     // As after a reconcile, or by a leader that lost its place: everything is published a second time.
-    sqlx::query("update relay_leader set published_position = 0")
-        .execute(databases.store.pool())
-        .await
-        .unwrap();
-    databases.publish_to(3, kafka.brokers()).await;
+    databases.set_mark(0).await;
+    databases.relay_to(3, Some(kafka.brokers())).await;
     // Behind it, in the same partition.
     databases.append(show, 3, &[sold(show)]).await;
-    databases.publish_to(4, kafka.brokers()).await;
+    databases.relay_to(4, Some(kafka.brokers())).await;
     databases.until_applied("events", &StreamId::new("event", show), 4).await;
     assert_eq!(databases.sold(show).await, Some(3));
     assert_eq!(databases.parked().await, []);
@@ -264,22 +271,8 @@ async fn what_kafka_lost_is_filled_in_from_the_event_log() {
     }
     // While nobody publishes, three events get their places; then the mark is moved past them.
     databases.append(show, 2, &[sold(show), sold(show), sold(show)]).await;
-    {
-        let stop = CancellationToken::new();
-        let numbering = tokio::spawn(
-            Relay::new(databases.store.clone(), None, "only numbers".to_owned()).run(stop.clone()),
-        );
-        eventually("all is numbered", DEADLINE, || async {
-            (databases.store.head().await.unwrap().global_position == 5).then_some(())
-        })
-        .await;
-        stop.cancel();
-        numbering.await.unwrap();
-    }
-    sqlx::query("update relay_leader set published_position = 5")
-        .execute(databases.store.pool())
-        .await
-        .unwrap();
+    databases.relay_to(5, None).await;
+    databases.set_mark(5).await;
     let _following = databases.follow(Some(kafka.brokers()));
     databases.append(show, 5, &[sold(show)]).await;
     databases.until_sold(show, 5).await;
